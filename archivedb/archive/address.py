@@ -1,0 +1,85 @@
+"""Where an archive's catalog and payloads lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from archivedb.errors import CatalogError
+
+CATALOG_NAME = "archive.db"
+PAYLOADS_SUFFIX = ".payloads"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """
+    The two places of an archive.
+
+    Attributes:
+        catalog: The catalog's file.
+        payloads: The payload store's directory.
+        plain: The directory, where the archive was opened as one: a payload
+            that `archivedb.save` wrote there belongs to it.
+
+    """
+
+    catalog: Path
+    payloads: Path
+    plain: Path | None
+
+    def __str__(self) -> str:
+        """Return the catalog's file, as people would type it."""
+        return str(self.catalog)
+
+
+def locate(
+    db: str | os.PathLike[str], payloads: str | os.PathLike[str] | None
+) -> Address:
+    """
+    Return the address that a user's words mean.
+
+    Args:
+        db: A file; a directory, whose ``archive.db`` is meant; a SQLAlchemy
+            URL of a SQLite file.
+        payloads: Where the payloads lie, if not beside the catalog.
+
+    Raises:
+        CatalogError: The URL is of another database, or of none.
+
+    """
+    text = os.fspath(db)
+    if "://" in text:
+        text = _url_file(text)
+    path = Path(text).absolute()
+    plain = None
+    if path.is_dir() or text.endswith(os.sep):
+        plain, path = path, path / CATALOG_NAME
+    store = (
+        Path(payloads).absolute()
+        if payloads
+        else path.with_name(path.name.removesuffix(path.suffix) + PAYLOADS_SUFFIX)
+    )
+    return Address(path, store, plain)
+
+
+def _url_file(text: str) -> str:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        msg = f"{text!r} is no SQLAlchemy URL: {error}"
+        raise CatalogError(msg) from error
+    if url.get_backend_name() != "sqlite":
+        msg = (
+            f"the catalog {url.render_as_string()!r} is not SQLite; "
+            "this version of archivedb keeps its catalogs in SQLite files"
+        )
+        raise CatalogError(msg)
+    if not url.database or url.database == ":memory:":
+        msg = "an archive needs a file: sqlite:///runs.db"
+        raise CatalogError(msg)
+    return url.database

@@ -1,0 +1,522 @@
+"""The archive, as users hold it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from archivedb.archive import indexing, loading, plain, saving
+from archivedb.archive.address import locate
+from archivedb.archive.core import Core, set_aside
+from archivedb.archive.folder import Folder
+from archivedb.archive.inspection import Inspection
+from archivedb.archive.recordset import RecordSet
+from archivedb.catalog import reading, schema
+from archivedb.errors import (
+    ArchiveExistsError,
+    CatalogDamagedError,
+    KeyNotFoundError,
+    RecordNotFoundError,
+    StorageError,
+)
+from archivedb.formats import require_mode
+from archivedb.plugins import resolve
+from archivedb.records import Change, Deletion, Migration, Node, Record
+from archivedb.values import outline, paths
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from archivedb.records import Reindexing, Report
+
+DURABILITIES = ("full", "relaxed")
+
+
+class Archive:
+    """
+    An archive of named dicts: a SQLite catalog and immutable payload files.
+
+    It is created by the first write, or by indexing payloads that lie there
+    without a catalog; never by reading an empty place.  Any number of threads
+    and processes may use one archive at once; it survives a fork, and pickles
+    as its address.
+
+    Args:
+        db: A file; a directory, whose ``archive.db`` is meant; a SQLAlchemy
+            URL of a SQLite file.
+        payloads: Where the payloads lie, if not in ``<db>.payloads``.
+        mode: The mode of saves that name none: ``"hdf5"``, ``"json"`` or
+            ``"cloudpickle"``.
+        readonly: Never write; works on a read-only directory, too.
+        durability: ``"full"``, or ``"relaxed"`` to skip waiting for the disk:
+            a power loss may then take what was saved last.
+        trust: ``True`` restores objects that nobody trusted has signed.
+        provenance: Whether saves record user, host, versions, git and argv.
+        migrate: Whether an older catalog is upgraded, after a backup.
+
+    Raises:
+        CatalogError: The catalog cannot be used.
+        CatalogOutdatedError: It is older; say ``migrate=True``.
+        CatalogNewerError: It is newer than this archivedb.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/fcc/run-1")
+        >>> archive.load("al/fcc/run-1")
+        {'energy': -3.7}
+
+    """
+
+    def __init__(  # noqa: PLR0913 - the options of an archive
+        self,
+        db: str | os.PathLike[str],
+        *,
+        payloads: str | os.PathLike[str] | None = None,
+        mode: str = "hdf5",
+        readonly: bool = False,
+        durability: str = "full",
+        trust: bool | None = None,
+        provenance: bool = True,
+        migrate: bool = False,
+    ) -> None:
+        if durability not in DURABILITIES:
+            msg = f"durability is one of {', '.join(DURABILITIES)}, not {durability!r}"
+            raise ValueError(msg)
+        require_mode(mode)
+        self._address = locate(db, payloads)
+        self._options = {
+            "payloads": str(self._address.payloads),
+            "mode": mode,
+            "readonly": readonly,
+            "durability": durability,
+            "trust": trust,
+            "provenance": provenance,
+            "migrate": migrate,
+        }
+        self._mode, self._provenance = mode, provenance
+        self._core = Core(
+            self._address,
+            readonly=readonly,
+            durable=durability == "full",
+            trust=bool(trust),
+            migrate=migrate,
+        )
+        if not readonly:
+            if self._core.exists:
+                indexing.recover_at_opening(self._core)
+            plain.adopt(self._core)
+
+    # Saving -------------------------------------------------------------
+
+    def save(  # noqa: PLR0913 - the options of a save
+        self,
+        data: Any,
+        name: str | Record,
+        *,
+        mode: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Iterable[str] = (),
+        on_exists: str = "version",
+    ) -> Record:
+        """
+        Save a dict as a record; when this returns, it is on the disk.
+
+        Saving what equals the newest version (same data, metadata and tags)
+        writes nothing and returns that version.
+
+        Args:
+            data: The dict, or any other value.
+            name: The record's name: ``"al/fcc/run-1"``.
+            mode: How the payload is encoded; the archive's if left out.
+            metadata: Facts by which the record shall be found.
+            tags: Words by which it shall be found.
+            on_exists: If the record exists, add a ``"version"``, raise an
+                ``"error"``, or ``"skip"`` and return the newest.
+
+        Raises:
+            EncodeError: Part of the data cannot be stored exactly; says which.
+            InvalidNameError: The text cannot be a name.
+            NameConflictError: The name would be record and folder at once.
+            RecordExistsError: It exists, and ``on_exists="error"``.
+            StoreError: The file system refused; nothing was saved.
+
+        """
+        text = paths.check_name(name.name if isinstance(name, Record) else name)
+        said = saving.facts(metadata, tags, gather=self._provenance)
+        return saving.save(
+            self._core,
+            data,
+            text,
+            mode=self._mode if mode is None else mode,
+            said=said,
+            on_exists=on_exists,
+        )
+
+    def create(self) -> None:
+        """
+        Make an empty archive, as the first save would.
+
+        Raises:
+            ArchiveExistsError: There is one already.
+
+        """
+        if not self._core.create():
+            msg = f"there is an archive at {self._address} already"
+            raise ArchiveExistsError(msg)
+
+    def delete(self, name: str | Record, *, recursive: bool = False) -> Deletion:
+        """
+        Delete a record with all its versions, or a folder with all below it.
+
+        Args:
+            name: The record or folder.
+            recursive: Allows a folder.
+
+        Returns:
+            What was deleted, and how many bytes that freed.
+
+        Raises:
+            RecordNotFoundError: There is neither record nor folder.
+
+        """
+        text = name.name if isinstance(name, Record) else name
+        self._core.require_writable()
+        if self._core.exists and not recursive:
+            with self._core.reading() as connection:
+                if reading.is_folder(connection, text):
+                    number = reading.count(connection, text)
+                    msg = (
+                        f"{text!r} is a folder of {number} records; "
+                        f"delete({text!r}, recursive=True) deletes them all"
+                    )
+                    raise RecordNotFoundError(msg)
+
+        def chosen(connection: Any) -> list[str]:
+            return [text, *reading.names(connection, text)] if recursive else [text]
+
+        return saving.delete(self._core, chosen, text)
+
+    # Loading ------------------------------------------------------------
+
+    def load(
+        self,
+        name: str | Record,
+        *,
+        version: int | None = None,
+        objects: str = "restore",
+    ) -> Any:
+        """
+        Load a dict exactly as it was saved, every byte checked.
+
+        Args:
+            name: The record.
+            version: Which version; the newest if left out.
+            objects: ``"stub"`` puts a `Stub` in the place of every object
+                whose class would have to be imported, and runs nothing.
+
+        Raises:
+            RecordNotFoundError: There is no such record or version.
+            PayloadCorruptError: Its bytes are not those that were saved.
+            PayloadMissingError: Its file is gone.
+            UntrustedPayloadError: It holds objects that a stranger has signed.
+            RestoreError: An object's class is gone.
+
+        """
+        return loading.load(self._core, self._row(name, version), objects)
+
+    def _row(self, name: str | Record, version: int | None) -> reading.VersionRow:
+        self._core.require_existing()
+        return loading.find_row(self._core, name, version)
+
+    def __getitem__(self, path: str | tuple[Any, ...] | Record) -> Any:
+        """
+        Return what stands at a path: ``archive["al/fcc/run-1/outputs/forces"]``.
+
+        A folder for a folder, a group for a dict, and the object itself for
+        everything else.  An array is resolved through the catalog, and read
+        and checked alone.
+
+        Raises:
+            KeyNotFoundError: Nothing stands there.
+
+        """
+        self._core.require_existing()
+        if isinstance(path, Record):
+            return loading.read_path(self._core, self._row(path, None), ())
+        array = loading.read_array(self._core, path)
+        if array is not None:
+            return array
+        place = loading.find_place(self._core, path)
+        if place is not None:
+            return loading.read_path(self._core, *place)
+        steps = paths.parts(path)
+        folder = "/".join(str(step) for step in steps)
+        with self._core.reading() as connection:
+            if steps and reading.is_folder(connection, folder):
+                return Folder(self, folder)
+        msg = f"there is no record or folder {folder!r}; see `archivedb ls`"
+        raise KeyNotFoundError(msg)
+
+    def __contains__(self, path: object) -> bool:
+        """Return whether a record, a folder or anything in a record is there."""
+        if isinstance(path, Record):
+            path = path.name
+        if not isinstance(path, (str, tuple)) or not self._core.exists:
+            return False
+        place = loading.find_place(self._core, path)
+        if place is None:
+            folder = "/".join(str(step) for step in paths.parts(path))
+            with self._core.reading() as connection:
+                return bool(folder) and reading.is_folder(connection, folder)
+        row, inside = place
+        try:
+            with loading.reader_of(self._core, row) as reader:
+                reader.skeleton.at(inside)
+        except StorageError:
+            return False
+        return True
+
+    # Looking ------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an archive at this address by now."""
+        return self._core.exists
+
+    @property
+    def address(self) -> str:
+        """The catalog's file."""
+        return str(self._address)
+
+    def record(self, name: str | Record, *, version: int | None = None) -> Record:
+        """
+        Return everything about a record but its data.
+
+        Raises:
+            RecordNotFoundError: There is no such record or version.
+
+        """
+        return loading.record_of(self._row(name, version))
+
+    def versions(self, name: str | Record) -> list[Record]:
+        """
+        Return every version of a record, oldest first.
+
+        Raises:
+            RecordNotFoundError: There is no such record.
+
+        """
+        row = self._row(name, None)
+        with self._core.reading() as connection:
+            return [
+                loading.record_of(each)
+                for each in reading.all_versions(connection, row.name)
+            ]
+
+    def history(self, name: str | Record) -> list[Change]:
+        """
+        Return every change of a record, oldest first.
+
+        Raises:
+            RecordNotFoundError: There is no such record.
+
+        """
+        row = self._row(name, None)
+        with self._core.reading() as connection:
+            return [loading.change_of(c) for c in reading.history(connection, row.name)]
+
+    def outline(
+        self, name: str | Record, *, version: int | None = None
+    ) -> tuple[Node, ...]:
+        """
+        Return a record's groups, dtypes, shapes and small values, line by line.
+
+        No array is read and nothing is restored.
+
+        Raises:
+            RecordNotFoundError: There is no such record or version.
+
+        """
+        with loading.reader_of(self._core, self._row(name, version)) as reader:
+            source = reader.skeleton
+            return tuple(outline.outline(source, source.root))
+
+    def find(self, under: str = "", /, **metadata: Any) -> RecordSet:
+        """
+        Find records whose metadata, or else data, equal these values.
+
+        Args:
+            under: A folder below which to look.
+            metadata: Path → value; ``**{"inputs/xc": "PBE"}`` for a path.
+
+        Returns:
+            The newest version of each, newest first; asked for when used.
+
+        """
+        return RecordSet(self._core, under, metadata)
+
+    def names(self, under: str = "") -> Iterator[str]:
+        """Yield the names of all records, or of those below a folder, in order."""
+        if self._core.exists:
+            with self._core.reading() as connection:
+                found = reading.names(connection, under)
+            yield from found
+
+    def count(self, under: str = "") -> int:
+        """Return how many records there are, or lie below a folder."""
+        if not self._core.exists:
+            return 0
+        with self._core.reading() as connection:
+            return reading.count(connection, under)
+
+    def listing(self, folder: str = "") -> tuple[list[tuple[str, int]], list[Record]]:
+        """
+        Return what is directly in a folder.
+
+        Returns:
+            The subfolders, each with the number of records below it, and the
+            records, by name.
+
+        Raises:
+            RecordNotFoundError: There is no such folder.
+
+        """
+        self._core.require_existing()
+        with self._core.reading() as connection:
+            if folder and not reading.is_folder(connection, folder):
+                msg = f"there is no folder {folder!r}; list all with `archivedb ls`"
+                raise RecordNotFoundError(msg)
+            folders = reading.subfolders(connection, folder)
+            rows = reading.direct(connection, folder)
+        return folders, [loading.record_of(row) for row in rows]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of all records, in order."""
+        return self.names()
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return self.count()
+
+    def __bool__(self) -> bool:
+        """Return True: an empty archive is an archive."""
+        return True
+
+    # Integrity ----------------------------------------------------------
+
+    def verify(
+        self,
+        level: str = "full",
+        *,
+        jobs: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """
+        Compare catalog and payloads in both directions; change nothing.
+
+        Args:
+            level: ``"quick"`` looks at presence and sizes, ``"full"`` at every
+                byte.
+            jobs: How many files are read at once; one a core if left out.
+            progress: Called with the bytes done, and how many there are.
+
+        """
+        # By name and at the last moment: integrity is the layer above.
+        run = resolve("archivedb.integrity.verify:verify")
+        report: Report = run(self, level, jobs=jobs, progress=progress)
+        return report
+
+    def reindex(
+        self, *, progress: Callable[[int, int], None] | None = None
+    ) -> Reindexing:
+        """
+        Rebuild the catalog from the payloads alone.
+
+        Args:
+            progress: Called with the payloads done, and how many there are.
+
+        """
+        run = resolve("archivedb.integrity.reindex:reindex")
+        rebuilt: Reindexing = run(self, progress=progress)
+        return rebuilt
+
+    @classmethod
+    def reindex_catalog(
+        cls,
+        db: str | os.PathLike[str],
+        *,
+        payloads: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Reindexing:
+        """
+        Rebuild a catalog, also one that is too damaged to be opened.
+
+        A damaged one is set aside as ``<name>.damaged-<time>``, not deleted.
+
+        Args:
+            db: As for `Archive`.
+            payloads: As for `Archive`.
+            progress: As for `reindex`.
+
+        Raises:
+            ArchiveNotFoundError: There are neither catalog nor payloads.
+
+        """
+        try:
+            archive = cls(db, payloads=payloads)
+        except CatalogDamagedError:
+            if not set_aside(locate(db, payloads)):
+                raise
+            archive = cls(db, payloads=payloads)
+        with archive:
+            return archive.reindex(progress=progress)
+
+    def inspect(self) -> Inspection:
+        """Return what `archivedb.integrity` needs to judge the archive."""
+        return Inspection(self._core)
+
+    @classmethod
+    def migrate_catalog(cls, db: str | os.PathLike[str]) -> Migration:
+        """
+        Upgrade an older catalog to this archivedb's schema, after a backup.
+
+        Raises:
+            CatalogNewerError: It is newer than this archivedb.
+            CatalogError: It is no catalog, or cannot be upgraded.
+
+        """
+        address = locate(db, None)
+        return schema.upgrade(address.catalog)
+
+    # Being an object ----------------------------------------------------
+
+    def close(self) -> None:
+        """Close the catalog; the next use opens it again."""
+        self._core.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the catalog."""
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the address: a worker opens the archive for itself."""
+        return _reopen, (str(self._address.plain or self._address), self._options)
+
+    def __repr__(self) -> str:
+        """Return the address, and how many records there are."""
+        number = f"{len(self)} records" if self.exists else "not created yet"
+        return f"<Archive {self.address!r}, {number}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self!r}</pre>{self.find().limit(10)._repr_html_()}"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+
+def _reopen(db: str, options: dict[str, Any]) -> Archive:
+    return Archive(db, **options)

@@ -1,0 +1,303 @@
+"""
+What an open archive consists of: a catalog, a store, and how to write to both.
+
+Opening never writes, unless there is something to index; the first write
+creates.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid as uuids
+import weakref
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archivedb.catalog import reading, schema, writing
+from archivedb.catalog.database import Database
+from archivedb.errors import (
+    ArchiveError,
+    ArchiveNotFoundError,
+    CatalogError,
+    CatalogOutdatedError,
+    ReadOnlyError,
+    StoreError,
+)
+from archivedb.store.directory import PayloadStore
+from archivedb.values import signing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from archivedb.archive.address import Address
+    from archivedb.formats.envelope import Content
+
+_open: weakref.WeakSet[Core] = weakref.WeakSet()
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+class Core:
+    """
+    The state of one open archive.
+
+    Args:
+        address: Where it lies.
+        readonly: Never write.
+        durable: Whether writing waits for the disk.
+        trust: Whether objects are restored that nobody trusted has signed.
+        migrate: Whether an older catalog is upgraded.
+
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        readonly: bool,
+        durable: bool,
+        trust: bool,
+        migrate: bool,
+    ) -> None:
+        self.address = address
+        self.readonly = readonly
+        self.durable = durable
+        self.store = PayloadStore(address.payloads, durable=durable)
+        self.paths = writing.PathIds()
+        self._trust = trust
+        self._migrate = migrate
+        self._uuid: str | None = None
+        self._database: Database | None = None
+        self._opening = threading.RLock()
+        self._finalizer: weakref.finalize[..., Core] | None = None
+        _open.add(self)
+        self.open()
+
+    # Opening ------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is an archive at this address by now."""
+        return self._database is not None or self.open()
+
+    @property
+    def uuid(self) -> str:
+        """Which archive this is."""
+        assert self._uuid is not None  # noqa: S101 - whoever asks has opened it
+        return self._uuid
+
+    def open(self) -> bool:
+        """Open what is there, and return whether anything is."""
+        with self._opening:
+            if self._database is not None:
+                return True
+            catalog = self.address.catalog
+            if catalog.is_file() and catalog.stat().st_size:
+                self._attach(self._open_database())
+            elif self.store.identity() is None:
+                return False
+            elif self.readonly:
+                msg = (
+                    f"{self.address.payloads} has payloads but no catalog; "
+                    "run `archivedb reindex`, or open it without readonly=True"
+                )
+                raise CatalogError(msg)
+            else:
+                self.create()
+        return True
+
+    def _open_database(self) -> Database:
+        database = Database(
+            self.address.catalog, readonly=self.readonly, durable=self.durable
+        )
+        try:
+            try:
+                database.require_current()
+            except CatalogOutdatedError:
+                if not self._migrate or self.readonly:
+                    raise
+                database.close()
+                with self.store.writers_lock():
+                    schema.upgrade(self.address.catalog)
+                database.require_current()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _attach(self, database: Database) -> None:
+        with database.reading() as connection:
+            found = reading.archive_uuid(connection)
+        owner = self.store.identity()
+        if owner is not None and owner != found:
+            database.close()
+            msg = (
+                f"{self.address.payloads} belongs to another archive than "
+                f"{self.address.catalog}; name the right one with payloads="
+            )
+            raise CatalogError(msg)
+        if owner is None and not self.readonly:
+            # Somebody removed the store; what is saved now needs an owner.
+            self.store.create(found)
+        self._uuid, self._database = found, database
+        lock = nullcontext if self.readonly else self.store.writers_lock
+        self._finalizer = weakref.finalize(self, _shut, database, lock)
+
+    def create(self) -> bool:
+        """
+        Make catalog and store unless they are there; return whether they were not.
+
+        Raises:
+            ReadOnlyError: The archive was opened with ``readonly=True``.
+
+        """
+        self.require_writable()
+        with self._opening:
+            if self._database is not None:
+                return False
+            catalog = self.address.catalog
+            try:
+                catalog.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                msg = f"cannot create {catalog.parent}: {error.strerror}"
+                raise StoreError(msg) from error
+            # Two processes may both find nothing; the lock says who begins.
+            with self.store.writers_lock():
+                made = self._create_locked()
+            self._attach(self._open_database())
+        return made
+
+    def _create_locked(self) -> bool:
+        found = self.store.identity()
+        if found is None:
+            found = str(uuids.uuid4())
+            self.store.create(found)
+        database = Database(self.address.catalog, readonly=False, durable=self.durable)
+        try:
+            with database.writing() as connection:
+                if schema.revision(connection) is not None:
+                    return False
+                schema.create(connection, found, now())
+        finally:
+            database.close()
+        return True
+
+    def require_writable(self) -> None:
+        """Raise `ReadOnlyError` if the archive must not be written."""
+        if self.readonly:
+            msg = f"{self.address} was opened with readonly=True"
+            raise ReadOnlyError(msg)
+
+    def require_existing(self) -> None:
+        """Raise `ArchiveNotFoundError` if there is nothing to read."""
+        if not self.exists:
+            msg = (
+                f"there is no archive at {self.address}; the first save makes one, "
+                f"or `archivedb init {self.address}`"
+            )
+            raise ArchiveNotFoundError(msg)
+
+    # Using --------------------------------------------------------------
+
+    @property
+    def database(self) -> Database:
+        """The open catalog."""
+        self.require_existing()
+        assert self._database is not None  # noqa: S101 - it exists
+        return self._database
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the catalog."""
+        with self.database.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes, under the writers' lock."""
+        self.require_writable()
+        database = self.database
+        with self.store.writers_lock():
+            try:
+                with database.writing() as connection:
+                    yield connection
+                self.paths.keep()
+            except BaseException:
+                self.paths.forget()
+                raise
+
+    def trusts(self, content: Content) -> bool:
+        """Return whether reading some content may run code."""
+        if self._trust:
+            return True
+        pickle = None if content.pickle is None else content.pickle.digest
+        return signing.is_trusted(content.signature, content.digest, pickle)
+
+    def close(self) -> None:
+        """Close the catalog; the next use opens it again."""
+        with self._opening:
+            if self._finalizer is not None:
+                self._finalizer()
+            self._database = self._finalizer = None
+
+    def before_fork(self) -> None:
+        """Close the connections that a child must not inherit."""
+        database = self._database
+        if database is not None:
+            with nullcontext() if self.readonly else self.store.writers_lock():
+                database.close_idle()
+
+    def after_fork(self) -> None:
+        """Replace, in a child, the locks that a thread of the parent may hold."""
+        self._opening = threading.RLock()
+        self.paths = writing.PathIds()
+
+
+def set_aside(address: Address) -> bool:
+    """
+    Give a damaged catalog another name, if its payloads can replace it.
+
+    Returns:
+        False if there are no payloads: the file may be anything.
+
+    """
+    store = PayloadStore(address.payloads)
+    if store.identity() is None:
+        return False
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    with store.writers_lock():
+        for ending in ("", "-wal", "-shm"):
+            path = Path(f"{address.catalog}{ending}")
+            if path.exists():
+                path.rename(f"{address.catalog}.damaged-{stamp}{ending}")
+    return True
+
+
+def _shut(database: Database, lock: object) -> None:
+    # SQLite folds its log into the database when the last connection closes.
+    try:
+        with lock():  # type: ignore[operator]
+            database.close()
+    except ArchiveError:  # the store is gone: nothing is left to protect
+        database.close()
+
+
+def _before_fork() -> None:
+    for core in list(_open):
+        core.before_fork()
+
+
+def _after_fork_in_child() -> None:
+    for core in list(_open):
+        core.after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,267 @@
+"""
+From payloads to the catalog: what crashed writers left, and whole rebuilds.
+
+A payload counts once its rename is durable, whether its writer lived to tell
+the catalog or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archivedb.catalog import reading, writing
+from archivedb.errors import ArchiveError, DecodeError, PayloadError
+from archivedb.formats import get_format, suffix_mode
+from archivedb.formats.base import checked
+from archivedb.formats.envelope import Envelope, read_head
+from archivedb.store import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy import Connection
+
+    from archivedb.archive.core import Core
+    from archivedb.formats.base import Source
+    from archivedb.formats.envelope import Content, Entry
+    from archivedb.store.directory import PayloadFile
+    from archivedb.values.skeleton import Skeleton
+
+CLOCK_SLACK = 2.0
+"""Seconds by which a directory may be newer than its newest known payload."""
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which an unpublished file of a dead writer is removed."""
+
+
+def read_envelope(source: Source) -> Envelope:
+    """
+    Return what a payload says about itself, checked against its head.
+
+    Raises:
+        PayloadCorruptError: The envelope differs from its digest.
+        DecodeError: The file is no payload of archivedb.
+
+    """
+    name = source.name.rpartition("/")[2]
+    parsed = naming.parse(name)
+    mode = None if parsed is None else suffix_mode(parsed.suffix)
+    if parsed is None or mode is None:
+        msg = f"{source.name} has not the name of a payload"
+        raise DecodeError(msg)
+    extent = read_head(get_format(mode).head(source), source.name)
+    text = checked(source, extent, "the envelope")
+    envelope = Envelope.parse(text.data, source.name)
+    if envelope.payload != parsed.uuid or envelope.mode != mode:
+        msg = f"{source.name} says that it is {envelope.payload}: it was renamed"
+        raise DecodeError(msg)
+    return envelope
+
+
+def read_skeleton(source: Source, content: Content) -> Skeleton:
+    """Return the checked skeleton of some content."""
+    return get_format(content.mode).reader(source, content).skeleton
+
+
+class Indexer:
+    """
+    Applies payloads to the catalog, in the order of each record's history.
+
+    A change that comes before its predecessor waits for it, and is applied at
+    the end if that never comes: its payload is lost.
+
+    Args:
+        core: The open archive.
+        connection: An open write transaction.
+
+    """
+
+    def __init__(self, core: Core, connection: Connection) -> None:
+        self._core = core
+        self._connection = connection
+        self._next: dict[str, int] = {}
+        self._waiting: list[tuple[int, str, int]] = []
+
+    def add(self, file: str) -> bool:
+        """
+        Apply what a payload file holds.
+
+        Returns:
+            False if it is not of this archive.
+
+        Raises:
+            ArchiveError: The file is damaged.
+
+        """
+        with self._core.store.open(file) as source:
+            envelope = read_envelope(source)
+            if envelope.archive != self._core.uuid:
+                return False
+            for slot, entry in enumerate(envelope.entries):
+                if self._must_wait(entry):
+                    self._waiting.append((entry.position, file, slot))
+                else:
+                    self._apply(source, envelope, slot)
+        return True
+
+    def finish(self) -> None:
+        """Apply the changes whose predecessors are lost."""
+        for _, file, slot in sorted(self._waiting):
+            with self._core.store.open(file) as source:
+                self._apply(source, read_envelope(source), slot)
+        self._waiting.clear()
+
+    def _must_wait(self, entry: Entry) -> bool:
+        if entry.kind == "delete":  # supersedes whatever comes before it
+            return False
+        known = self._next.get(entry.record)
+        if known is None:
+            known = reading.positions(self._connection, entry.record)
+        self._next[entry.record] = max(known, entry.position)
+        if entry.position > known + 1:
+            self._next[entry.record] = known
+            return True
+        return False
+
+    def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
+        entry, own = envelope.entries[slot], None
+        if entry.content is not None and entry.adopted is None:
+            own = read_skeleton(source, entry.content)
+        payload = register(self._connection, source.name, source.size)
+        apply_entry(self._core, self._connection, entry, (payload, slot), own)
+        writing.drop_unused(self._connection, payload)
+
+
+def apply_entry(
+    core: Core,
+    connection: Connection,
+    entry: Entry,
+    address: tuple[int, int],
+    own: Skeleton | None,
+) -> list[str] | None:
+    """
+    Apply one change, reading the payload that it adopts if it does.
+
+    Args:
+        core: The open archive.
+        connection: An open write transaction.
+        entry: The change.
+        address: The id of its payload, and its slot there.
+        own: The skeleton of its content, if that is in the same payload.
+
+    Returns:
+        What `writing.apply` returns.
+
+    """
+    content_payload, skeleton = address[0], own
+    if entry.adopted is not None and entry.content is not None:
+        with core.store.open(entry.adopted) as adopted:
+            skeleton = read_skeleton(adopted, entry.content)
+            content_payload = register(connection, entry.adopted, adopted.size)
+    place = writing.Place(*address, content_payload, skeleton)
+    return writing.apply(connection, core.paths, entry, place)
+
+
+def register(connection: Connection, file: str, size: int) -> int:
+    """Return the id of a payload file, known or new."""
+    parsed = naming.parse(file.rpartition("/")[2])
+    assert parsed is not None  # noqa: S101 - the store has looked
+    mode = suffix_mode(parsed.suffix) or ""
+    return writing.add_payload(
+        connection, writing.PayloadRow(parsed.uuid, file, mode, size)
+    )
+
+
+def recover(core: Core) -> None:
+    """
+    Index what writers published without telling the catalog.
+
+    Called when an archive is opened, and by each writer that holds a name's
+    lock, before it looks how long the history is.
+    """
+    for path, file in core.store.left_over():
+        _index(core, [file])
+        path.unlink(missing_ok=True)
+
+
+def recover_at_opening(core: Core) -> None:
+    """
+    Index what counts and is not indexed, also after the catalog was restored.
+
+    Directories that changed after the newest payload that the catalog knows
+    are listed; all others cannot hold anything new.
+    """
+    recover(core)
+    core.store.sweep(core.store.clock() - ABANDONED)
+    with core.reading() as connection:
+        newest = reading.newest_payload(connection)
+    seen = naming.uuid7_milliseconds(newest) / 1000 if newest else 0.0
+    for shard, changed in core.store.shard_times().items():
+        if changed > seen + CLOCK_SLACK:
+            _index(core, core.store.shard_files(shard))
+
+
+def _index(core: Core, files: Iterable[str]) -> None:
+    with core.reading() as connection:
+        new = unknown(connection, files)
+    if not new:
+        return
+    with core.writing() as connection:
+        indexer = Indexer(core, connection)
+        for file in new:
+            try:
+                indexer.add(file)
+            except (PayloadError, DecodeError):
+                # Damage is for verify to report, not a reason not to open.
+                continue
+        indexer.finish()
+
+
+def unknown(connection: Connection, files: Iterable[str]) -> list[str]:
+    """Return which payload files the catalog does not know, oldest first."""
+    by_uuid = {}
+    for file in files:
+        parsed = naming.parse(file.rpartition("/")[2])
+        if parsed is not None:
+            by_uuid[parsed.uuid] = file
+    known = reading.payload_uuids(connection, list(by_uuid))
+    return [by_uuid[uuid] for uuid in sorted(by_uuid) if uuid not in known]
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild has done so far."""
+
+    payloads: int = 0
+    foreign: list[str] = field(default_factory=list)
+    damaged: list[tuple[str, ArchiveError]] = field(default_factory=list)
+
+
+def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
+    """
+    Empty the catalog and fill it from the payloads, in one transaction.
+
+    Args:
+        core: The open archive.
+        progress: Called with the payloads done, and how many there are.
+
+    """
+    done = Rebuilt()
+    with core.writing() as connection:
+        writing.clear(connection)
+        core.paths = writing.PathIds()
+        indexer = Indexer(core, connection)
+        files = sorted(core.store.files(), key=lambda file: file.rpartition("/")[2])
+        for number, file in enumerate(files, 1):
+            try:
+                if indexer.add(file):
+                    done.payloads += 1
+                else:
+                    done.foreign.append(file)
+            except (PayloadError, DecodeError) as error:
+                done.damaged.append((file, error))
+            if progress is not None:
+                progress(number, len(files))
+        indexer.finish()
+    return done

@@ -1,0 +1,137 @@
+"""What `archivedb.integrity` may see of an archive: enough to judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archivedb.archive.indexing import read_envelope, rebuild, unknown
+from archivedb.catalog import dump, reading
+from archivedb.errors import ArchiveError
+from archivedb.formats import get_format
+from archivedb.store import naming
+from archivedb.values.leaves import array_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from archivedb.archive.core import Core
+    from archivedb.archive.indexing import Rebuilt
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """A payload file that the catalog knows."""
+
+    file: str
+    size: int
+
+
+class Inspection:
+    """
+    An archive seen from both sides: its catalog's and its store's.
+
+    Args:
+        core: The open archive.
+
+    """
+
+    def __init__(self, core: Core) -> None:
+        core.require_existing()
+        self._core = core
+
+    def indexed(self) -> list[IndexedFile]:
+        """Return every payload file that the catalog knows."""
+        with self._core.reading() as connection:
+            rows = reading.payload_files(connection)
+        return [IndexedFile(file, size) for _, file, size in rows]
+
+    def still_indexed(self, file: str) -> bool:
+        """Return whether the catalog still knows a file: it may be deleted."""
+        parsed = naming.parse(file.rpartition("/")[2])
+        if parsed is None:
+            return False
+        with self._core.reading() as connection:
+            return bool(reading.payload_uuids(connection, [parsed.uuid]))
+
+    def stored_size(self, file: str) -> int | None:
+        """Return the bytes that a payload file has, or None if it is missing."""
+        return self._core.store.size(file)
+
+    def is_intact(self, file: str) -> bool:
+        """Return whether the bytes of a file are those that its name promises."""
+        parsed = naming.parse(file.rpartition("/")[2])
+        with self._core.store.open(file) as source:
+            return parsed is not None and source.digits() == parsed.digits
+
+    def versions_in(self, file: str) -> list[tuple[str, int]]:
+        """Return name and version of everything in a file, from the catalog."""
+        with self._core.reading() as connection:
+            return reading.versions_in(connection, file)
+
+    def damaged_paths(self, file: str, name: str, version: int) -> list[str]:
+        """Return which arrays of a version differ from their digests."""
+        with self._core.reading() as connection:
+            row = reading.one(connection, name, version)
+        if row is None or row.file != file:
+            return []
+        found = []
+        with self._core.store.open(file) as source:
+            try:
+                reader = get_format(row.content.mode).reader(source, row.content)
+            except ArchiveError:
+                return [""]
+            for path, node in array_paths(reader.skeleton):
+                try:
+                    reader.fetch(node["$array"], node)
+                except ArchiveError:
+                    found.append(path)
+        return found
+
+    def unindexed(self) -> Iterator[tuple[str, str, str]]:
+        """
+        Yield the payload files that the catalog does not know.
+
+        Each comes with a kind, ``"unindexed"`` or ``"orphaned"``, and why.
+        """
+        with self._core.reading() as connection:
+            files = unknown(connection, self._core.store.files())
+        for file in files:
+            if self.still_indexed(file) or self.stored_size(file) is None:
+                continue  # indexed, or deleted, while this was looking
+            yield file, *self._judge(file)
+        for file in self._core.store.strangers():
+            yield file, "orphaned", "it is no payload of archivedb"
+
+    def _judge(self, file: str) -> tuple[str, str]:
+        try:
+            with self._core.store.open(file) as source:
+                envelope = read_envelope(source)
+        except ArchiveError as error:
+            return "orphaned", f"the catalog does not know it, and {error}"
+        if envelope.archive != self._core.uuid:
+            return "orphaned", "it belongs to another archive"
+        records = [entry.record for entry in envelope.entries]
+        with self._core.reading() as connection:
+            gone = reading.deleted_records(connection, records)
+        if gone >= set(records):
+            return "orphaned", "all that it holds was deleted"
+        return "unindexed", "the catalog does not know it"
+
+    def catalog_faults(self) -> list[str]:
+        """Return what SQLite itself finds wrong with the catalog."""
+        return self._core.database.quick_check()
+
+    def rebuild(self, progress: Callable[[int, int], None] | None) -> Rebuilt:
+        """Rebuild the catalog from the payloads, in one transaction."""
+        return rebuild(self._core, progress)
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many living records and versions there are."""
+        with self._core.reading() as connection:
+            return reading.count(connection), reading.total_versions(connection)
+
+    def dump(self) -> list[Any]:
+        """Return the catalog in a form that does not depend on how it grew."""
+        with self._core.reading() as connection:
+            return dump.dump(connection)

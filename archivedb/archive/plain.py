@@ -1,0 +1,196 @@
+"""
+Plain storage: a directory that holds one dict, without any catalog.
+
+The seed of archivedb: ``save(data, path, mode)`` and ``load(path, mode)``.
+`Archive(path)` indexes what lies there.
+"""
+
+from __future__ import annotations
+
+import uuid as uuids
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archivedb.archive import saving
+from archivedb.archive.core import now
+from archivedb.archive.indexing import read_envelope
+from archivedb.archive.loading import no_object, untrusted
+from archivedb.catalog import reading
+from archivedb.errors import ArchiveError, ModeError, PayloadMissingError, StoreError
+from archivedb.formats import get_format
+from archivedb.formats.base import Draft
+from archivedb.formats.envelope import Entry
+from archivedb.store import naming
+from archivedb.store.directory import PlainDirectory
+from archivedb.values import pickled, signing
+from archivedb.values.decode import decode
+from archivedb.values.encode import encode
+from archivedb.values.paths import check_name
+
+if TYPE_CHECKING:
+    import os
+
+    from archivedb.archive.core import Core
+    from archivedb.formats.base import Reader
+    from archivedb.formats.envelope import Content, Envelope
+
+
+def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
+    """
+    Save a dict into a directory, in place of the one that lies there.
+
+    When it returns, the dict is on the disk; until then, the old one is.
+
+    Args:
+        data: The dict, or any other value.
+        path: The directory; made if it does not exist.
+        mode: ``"hdf5"``, ``"json"`` or ``"cloudpickle"``.
+
+    Raises:
+        EncodeError: Part of the data cannot be stored exactly.
+        ModeError: There is no such mode.
+        StoreError: The file system refused.
+
+    Example:
+        >>> save({"energy": -3.7}, "/tmp/archivedb-doctest")
+        >>> load("/tmp/archivedb-doctest")
+        {'energy': -3.7}
+
+    """
+    form, value = get_format(mode), encode(data)
+    directory = PlainDirectory(Path(path).absolute())
+    try:
+        directory.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot create {path}: {error.strerror}"
+        raise StoreError(msg) from error
+    old = list(directory.files())
+    entry = _next_entry(directory, old)
+    after = naming.uuid7_milliseconds(old[-1][:36]) if old else 0
+    uuid = naming.uuid7(after)
+    pending = directory.begin(uuid, form.suffix)
+    try:
+        image = form.build(None, uuid, [Draft(entry, value)], str(pending.path))
+        pending.write(image)
+        pending.publish()
+    except BaseException:
+        pending.discard()
+        raise
+    pending.settle()
+    for file in old:
+        directory.remove(file)
+
+
+def _next_entry(directory: PlainDirectory, old: list[str]) -> Entry:
+    """Return the entry of the record's next version; plain records have one name."""
+    entry = Entry("save", str(uuids.uuid4()), directory.root.name, 1, now(), 1)
+    if old:
+        try:
+            with directory.open(old[-1]) as source:
+                before = read_envelope(source).entries[0]
+        except ArchiveError:  # damaged: what is saved now begins anew
+            return entry
+        number = before.position + 1
+        return replace(entry, record=before.record, position=number, version=number)
+    return entry
+
+
+def load(
+    path: str | os.PathLike[str], mode: str | None = None, *, trust: bool = False
+) -> Any:
+    """
+    Load the dict that `save` put into a directory, every byte checked.
+
+    Args:
+        path: The directory.
+        mode: The mode that it must have been saved in; any if left out.
+        trust: Restore objects although nobody trusted has signed them.
+
+    Raises:
+        PayloadMissingError: The directory holds none.
+        ModeError: It was saved in another mode.
+        PayloadCorruptError: Its bytes are not those that were saved.
+        UntrustedPayloadError: It holds objects that a stranger has signed.
+
+    """
+    if mode is not None:
+        get_format(mode)
+    directory = PlainDirectory(Path(path).absolute())
+    file = directory.newest()
+    if file is None:
+        msg = f"there is nothing that archivedb saved in {path}"
+        raise PayloadMissingError(msg)
+    with directory.open(file) as source:
+        envelope = read_envelope(source)
+        if mode is not None and envelope.mode != mode:
+            msg = f"{path} was saved in mode {envelope.mode!r}, not {mode!r}"
+            raise ModeError(msg)
+        content = envelope.entries[0].content
+        if content is None:
+            msg = f"{path} holds no data"
+            raise PayloadMissingError(msg)
+        reader = get_format(envelope.mode).reader(source, content)
+        return _value(reader, content, str(path), trust=trust)
+
+
+def _value(reader: Reader, content: Content, name: str, *, trust: bool) -> Any:
+    def require_trusted() -> None:
+        pickle = None if content.pickle is None else content.pickle.digest
+        if not (trust or signing.is_trusted(content.signature, content.digest, pickle)):
+            raise untrusted(content, reader.skeleton, name)
+
+    if content.pickle is not None:
+        require_trusted()
+        found = reader.pickle()
+        return pickled.loads(found[0].data, found[1]) if found else no_object(0, None)
+
+    def restore(number: int, node: Any) -> Any:
+        require_trusted()
+        return pickled.loads(reader.fetch(number, node).data)
+
+    return decode(reader.skeleton, reader.skeleton.root, reader.fetch, restore)
+
+
+def adopt(core: Core) -> None:
+    """
+    Index the payload that lies beside a catalog, under its directory's name.
+
+    The file stays where it is; the store gets a name, or a copy, of its own.
+    """
+    plain = core.address.plain
+    directory = PlainDirectory(plain) if plain else None
+    file = directory.newest() if directory else None
+    if directory is None or file is None or core.readonly:
+        return
+    with directory.open(file) as source:
+        envelope = read_envelope(source)
+    core.create()
+    name = check_name(directory.root.name)
+    with core.store.name_lock(name):
+        with core.reading() as connection:
+            known = reading.payload_uuids(connection, [envelope.payload])
+            record = envelope.entries[0].record
+            if known or reading.deleted_records(connection, [record]):
+                return
+            entry = _adoption(envelope, name, reading.newest(connection, name), file)
+            length = reading.positions(connection, entry.record)
+        entry = replace(entry, position=length + 1)
+        core.store.take_in(directory.resolve(file), entry.adopted or "")
+        saving.commit(core, "json", [Draft(entry, None)], new=entry.version == 1)
+
+
+def _adoption(
+    envelope: Envelope, name: str, newest: reading.VersionRow | None, file: str
+) -> Entry:
+    parsed = naming.parse(file)
+    assert parsed is not None  # noqa: S101 - the directory has looked
+    entry = envelope.entries[0]
+    return replace(
+        entry,
+        kind="adopt",
+        name=name,
+        record=entry.record if newest is None else newest.uuid,
+        version=1 if newest is None else newest.version + 1,
+        adopted=parsed.relative,
+    )

@@ -1,0 +1,193 @@
+"""
+Connections to a SQLite catalog.
+
+WAL and ``synchronous=FULL``: when a commit returns it is on the disk, and
+readers never wait.  ``BEGIN`` is always explicit.  SQLite checkpoints by
+itself wherever a connection happens to commit or to close; here only a holder
+of the writers' lock does, which also keeps clear of the WAL-reset bug that
+SQLite had before 3.51.3 (https://www.sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from archivedb.catalog import schema
+from archivedb.errors import CatalogDamagedError, CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+CHECKPOINT_BYTES = 8 << 20
+"""A write-ahead log longer than this is folded into the database."""
+
+_BUSY_SECONDS = 60
+_READERS = 8
+
+
+class Database:
+    """
+    One catalog file and its connections.
+
+    Args:
+        path: The file.
+        readonly: Never write; works on a read-only directory, too.
+        durable: Whether a commit waits for the disk.
+
+    """
+
+    def __init__(self, path: Path, *, readonly: bool, durable: bool) -> None:
+        self.path = path
+        self._readonly = readonly
+        self._durable = durable
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self._uri = self._readonly_uri() if readonly else f"file:{quote(str(path))}"
+        self._checkpoint_at = CHECKPOINT_BYTES
+        self.engine = self._make_engine()
+
+    def _readonly_uri(self) -> str:
+        path, parameters = self.path, "mode=ro"
+        wal = Path(f"{self.path}-wal")
+        if not wal.exists():
+            # Nobody is writing, and SQLite need not try to make its side files.
+            parameters = "mode=ro&immutable=1"
+        elif not os.access(self.path.parent, os.W_OK):
+            # The log holds commits, and SQLite cannot read it without making
+            # an index of it beside it: so it reads a copy.
+            self._copy = tempfile.TemporaryDirectory(prefix="archivedb-")
+            path = Path(self._copy.name) / self.path.name
+            shutil.copyfile(self.path, path)
+            shutil.copyfile(wal, f"{path}-wal")
+            parameters = "mode=rw"
+        return f"file:{quote(str(path))}?{parameters}"
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._uri,
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            if not self._readonly:
+                connection.execute("PRAGMA journal_mode=WAL")
+                level = "FULL" if self._durable else "OFF"
+                connection.execute(f"PRAGMA synchronous={level}")
+                connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA temp_store=MEMORY")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make_engine(self) -> Engine:
+        engine = create_engine(
+            "sqlite://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=_READERS,
+            max_overflow=-1,
+        )
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            how = connection.get_execution_options().get("begin", "BEGIN")
+            connection.exec_driver_sql(how)
+
+        return engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the catalog."""
+        with self._typed(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """
+        Open a transaction that writes; the caller holds the writers' lock.
+
+        It is committed at the end, and rolled back on any exception.
+        """
+        with self._typed(), self.engine.connect() as connection:
+            connection = connection.execution_options(begin="BEGIN IMMEDIATE")  # noqa: PLW2901 - the same connection
+            with connection.begin():
+                yield connection
+            self._checkpoint(connection)
+
+    def _checkpoint(self, connection: Connection) -> None:
+        try:
+            size = Path(f"{self.path}-wal").stat().st_size
+        except FileNotFoundError:
+            return
+        if size < self._checkpoint_at:
+            return
+        raw: Any = connection.connection.dbapi_connection
+        # Where a reader still needs the log it stays as long as it is, and is
+        # not tried again before it has grown as much once more.
+        raw.execute("PRAGMA busy_timeout=0")
+        busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        raw.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        self._checkpoint_at = CHECKPOINT_BYTES + (size if busy else 0)
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            original = error.orig if isinstance(error, DBAPIError) else error
+            # The low byte is the error, the rest says more of it.
+            code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                msg = (
+                    f"the catalog {self.path} is damaged: {original}; "
+                    "`archivedb reindex` rebuilds it from the payloads"
+                )
+                raise CatalogDamagedError(msg) from error
+            msg = f"the catalog {self.path} cannot be used: {original}"
+            raise CatalogError(msg) from error
+
+    def require_current(self) -> None:
+        """Raise what `schema.require_current` raises."""
+        with self.reading() as connection:
+            schema.require_current(connection)
+
+    def quick_check(self) -> list[str]:
+        """Return what SQLite itself finds wrong with the file."""
+        with self._typed(), self.engine.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            rows = raw.execute("PRAGMA quick_check(20)").fetchall()
+            found = [str(row[0]) for row in rows if row[0] != "ok"]
+            for table, rowid, parent, _ in raw.execute("PRAGMA foreign_key_check"):
+                found.append(f"{table} row {rowid} refers to a missing {parent}")
+            return found
+
+    def close_idle(self) -> None:
+        """
+        Close every connection that nobody is using.
+
+        A child must not inherit them: SQLite's locks do not survive a fork.
+        """
+        self.engine.dispose()
+
+    def close(self) -> None:
+        """Close every connection; the caller holds the writers' lock, if any."""
+        self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None

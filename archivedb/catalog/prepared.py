@@ -1,0 +1,63 @@
+"""
+Statements that are built once and then run as they are.
+
+SQLAlchemy takes longer to prepare a small statement than SQLite to run it; a
+save runs a dozen of them.  So they are compiled once for a dialect, and then
+given to the driver with their parameters in order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.sql import ClauseElement
+
+    Parameters = Mapping[str, Any]
+    _Compiled = tuple[str, tuple[str, ...], dict[str, Any]]
+
+
+class Prepared:
+    """
+    A statement of which only the parameters change.
+
+    Args:
+        statement: Any Core statement with `bindparam`s.
+        columns: For an insert, the columns that it fills.
+
+    """
+
+    def __init__(
+        self, statement: ClauseElement, columns: Sequence[str] | None = None
+    ) -> None:
+        self._statement = statement
+        self._columns = columns
+        self._compiled: dict[str, _Compiled] = {}
+
+    def _text(self, dialect: Dialect) -> _Compiled:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            named: Any = {} if self._columns is None else {"column_keys": self._columns}
+            compiled: Any = self._statement.compile(dialect=dialect, **named)
+            names = tuple(compiled.positiontup or ())
+            found = (str(compiled), names, dict(compiled.params))
+            self._compiled[dialect.name] = found
+        return found
+
+    def run(self, connection: Connection, parameters: Parameters) -> Any:
+        """Run it and return the driver's cursor."""
+        text, names, constants = self._text(connection.dialect)
+        cursor = connection.connection.cursor()
+        given = constants | dict(parameters)
+        cursor.execute(text, [given[name] for name in names])
+        return cursor
+
+    def run_many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
+        """Run it once for each set of parameters, in one round trip."""
+        text, names, _ = self._text(connection.dialect)
+        cursor = connection.connection.cursor()
+        cursor.executemany(text, [[row[name] for name in names] for row in rows])
+        cursor.close()

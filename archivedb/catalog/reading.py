@@ -1,0 +1,385 @@
+"""Answers from the catalog, as plain frozen rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text
+
+from archivedb.catalog import tables
+from archivedb.catalog.prepared import Prepared
+from archivedb.formats.envelope import Content
+from archivedb.values import json
+from archivedb.values.leaves import leaf_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement, Connection, Select
+
+_NONE_PROVENANCE = b"{}"
+
+record, version, payload = tables.record.c, tables.version.c, tables.payload.c
+
+# Spelt like the partial index, which SQLite then uses.
+LIVES: ColumnElement[bool] = record.deleted == text("0")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version of a record, as the catalog has it; JSON is still bytes."""
+
+    id: int
+    record_id: int
+    uuid: str
+    name: str
+    version: int
+    mode: str
+    saved_at: int
+    size: int
+    digest: str
+    metadata: bytes
+    tags: bytes
+    provenance: bytes
+    file: str
+    content_text: bytes
+
+    @property
+    def content(self) -> Content:
+        """Where its bytes lie."""
+        return Content.of(json.loads(self.content_text, "catalog's content"))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayRow:
+    """What one verified pread of an array needs."""
+
+    name: str
+    path: str
+    number: int
+    file: str
+    mode: str
+    dtype: Any
+    shape: tuple[int, ...]
+    digest: str
+    kind: str
+    offset: int | None
+    length: int
+    blocks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One entry of a record's history."""
+
+    position: int
+    kind: str
+    name: str
+    version: int | None
+    time: int
+    file: str
+
+
+def _versions() -> Select[Any]:
+    return (
+        select(
+            version.id,
+            version.record_id,
+            record.uuid,
+            record.name,
+            version.version,
+            version.mode,
+            version.saved_at,
+            version.size,
+            version.digest,
+            version.metadata,
+            version.tags,
+            func.coalesce(tables.provenance.c.facts, _NONE_PROVENANCE),
+            payload.file,
+            version.content,
+        )
+        .select_from(tables.version)
+        .join(tables.record, record.id == version.record_id)
+        .join(tables.payload, payload.id == version.payload_id)
+        .outerjoin(tables.provenance, tables.provenance.c.id == version.provenance_id)
+    )
+
+
+_NEWEST = Prepared(
+    _versions().where(
+        record.name == bindparam("name"), LIVES, version.id == record.newest_id
+    )
+)
+_ONE = Prepared(
+    _versions().where(
+        record.name == bindparam("name"), LIVES, version.version == bindparam("version")
+    )
+)
+_BY_RECORD = Prepared(
+    _versions().where(
+        record.uuid == bindparam("uuid"), version.version == bindparam("version")
+    )
+)
+_LIVING = Prepared(select(record.id).where(record.name == bindparam("name"), LIVES))
+_IN_FOLDER = Prepared(
+    select(record.id)
+    .where(record.name > bindparam("above"), record.name < bindparam("below"), LIVES)
+    .limit(literal_column("1"))
+)
+_POSITIONS = Prepared(select(record.positions).where(record.uuid == bindparam("uuid")))
+_array = tables.array.c
+_ARRAY = Prepared(
+    select(
+        record.name,
+        _array.path,
+        _array.number,
+        payload.file,
+        payload.mode,
+        _array.dtype,
+        _array.shape,
+        _array.digest,
+        _array.kind,
+        _array.offset,
+        _array.length,
+        _array.blocks_offset,
+    )
+    .select_from(tables.record)
+    .join(tables.array, _array.version_id == record.newest_id)
+    .join(tables.payload, payload.id == _array.payload_id)
+    .where(record.name == bindparam("name"), LIVES, _array.path == bindparam("path"))
+)
+_ALL = Prepared(
+    _versions().where(record.name == bindparam("name"), LIVES).order_by(version.version)
+)
+
+
+def newest(connection: Connection, name: str) -> VersionRow | None:
+    """Return the newest version of a living record."""
+    row = _NEWEST.run(connection, {"name": name}).fetchone()
+    return None if row is None else VersionRow(*row)
+
+
+def one(connection: Connection, name: str, number: int) -> VersionRow | None:
+    """Return a certain version of a living record."""
+    row = _ONE.run(connection, {"name": name, "version": number}).fetchone()
+    return None if row is None else VersionRow(*row)
+
+
+def all_versions(connection: Connection, name: str) -> list[VersionRow]:
+    """Return every version of a living record, oldest first."""
+    rows = _ALL.run(connection, {"name": name}).fetchall()
+    return [VersionRow(*row) for row in rows]
+
+
+def by_record(connection: Connection, uuid: str, number: int) -> VersionRow | None:
+    """Return a certain version of the record with this uuid."""
+    row = _BY_RECORD.run(connection, {"uuid": uuid, "version": number}).fetchone()
+    return None if row is None else VersionRow(*row)
+
+
+def first_record(connection: Connection, names: list[str]) -> str | None:
+    """Return which of these names is a living record."""
+    # One by one: each is a look-up in an index, and the statement stays one.
+    for name in names:
+        if _LIVING.run(connection, {"name": name}).fetchone() is not None:
+            return name
+    return None
+
+
+def _below(folder: str) -> ColumnElement[bool]:
+    """Return the condition for names below a folder; ``0`` comes after ``/``."""
+    if not folder:
+        return LIVES
+    return and_(record.name > f"{folder}/", record.name < f"{folder}0", LIVES)
+
+
+def is_folder(connection: Connection, name: str) -> bool:
+    """Return whether records lie below a name."""
+    between = {"above": f"{name}/", "below": f"{name}0"}
+    return _IN_FOLDER.run(connection, between).fetchone() is not None
+
+
+def names(connection: Connection, folder: str) -> list[str]:
+    """Return the names below a folder, in order."""
+    statement = select(record.name).where(_below(folder)).order_by(record.name)
+    return list(connection.execute(statement).scalars())
+
+
+def count(connection: Connection, folder: str = "") -> int:
+    """Return how many records lie below a folder."""
+    statement = select(func.count()).select_from(tables.record).where(_below(folder))
+    return int(connection.execute(statement).scalar_one())
+
+
+def subfolders(connection: Connection, folder: str) -> list[tuple[str, int]]:
+    """Return the folders directly in a folder, and how many records each holds."""
+    start = len(folder) + 2 if folder else 1
+    rest = func.substr(record.name, start)
+    slash = func.instr(rest, "/")
+    part = func.substr(rest, 1, slash - 1)
+    statement = (
+        select(part, func.count())
+        .where(_below(folder), slash > 0)
+        .group_by(part)
+        .order_by(part)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def direct(connection: Connection, folder: str) -> list[VersionRow]:
+    """Return the newest versions of the records directly in a folder, by name."""
+    start = len(folder) + 2 if folder else 1
+    slash = func.instr(func.substr(record.name, start), "/")
+    statement = (
+        _versions()
+        .where(_below(folder), slash == 0, version.id == record.newest_id)
+        .order_by(record.name)
+    )
+    return [VersionRow(*row) for row in connection.execute(statement)]
+
+
+def history(connection: Connection, name: str) -> list[ChangeRow]:
+    """Return the changes of a living record, oldest first."""
+    change = tables.change.c
+    statement = (
+        select(
+            change.position,
+            change.kind,
+            record.name,
+            change.version,
+            change.time,
+            payload.file,
+        )
+        .join(tables.record, record.id == change.record_id)
+        .join(tables.payload, payload.id == change.payload_id)
+        .where(record.name == name, LIVES)
+        .order_by(change.position)
+    )
+    return [ChangeRow(*row) for row in connection.execute(statement)]
+
+
+def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
+    """Return the array at a path in the newest version of a record."""
+    row = _ARRAY.run(connection, {"name": name, "path": path}).fetchone()
+    if row is None:
+        return None
+    values = list(row)
+    values[5] = json.loads(values[5].encode(), "catalog's dtype")
+    values[6] = tuple(json.loads(values[6].encode(), "catalog's shape"))
+    return ArrayRow(*values)
+
+
+def matching(
+    connection: Connection, folder: str, equal: dict[str, Any]
+) -> Iterator[tuple[VersionRow, bool]]:
+    """
+    Yield the newest versions whose metadata or data equal these values.
+
+    Each comes with whether it surely matches: one that has more leaves than
+    the index holds is yielded as soon as it might.
+    """
+    statement = _versions().add_columns(record.partly_indexed)
+    statement = statement.where(_below(folder), version.id == record.newest_id)
+    for path, value in equal.items():
+        leaf = leaf_value(value)
+        if leaf is None:
+            return
+        statement = statement.where(or_(_has_leaf(path, leaf), record.partly_indexed))
+    statement = statement.order_by(version.saved_at.desc(), version.id.desc())
+    for row in connection.execute(statement):
+        yield VersionRow(*row[:-1]), not row[-1]
+
+
+def _has_leaf(path: str, leaf: tuple[str, Any, str | None]) -> ColumnElement[bool]:
+    """
+    Return the condition for a record that has this leaf.
+
+    A path means the metadata, and the data only where the metadata has none.
+    """
+    kind, num, txt = leaf
+    table, name = tables.leaf.c, tables.path.c
+
+    def at(side: str) -> Select[Any]:
+        return select(name.id).where(name.side == side, name.path == path)
+
+    same = and_(
+        table.kind == kind,
+        table.num.is_(None) if num is None else table.num == num,
+        table.txt.is_(None) if txt is None else table.txt == txt,
+    )
+
+    def records(side: str) -> Select[Any]:
+        return select(table.record_id).where(
+            table.path_id == at(side).scalar_subquery(), same
+        )
+
+    in_metadata = (
+        select(table.record_id)
+        .where(table.path_id == at("metadata").scalar_subquery())
+        .scalar_subquery()
+    )
+    return or_(
+        record.id.in_(records("metadata")),
+        and_(record.id.in_(records("data")), record.id.not_in(in_metadata)),
+    )
+
+
+def archive_uuid(connection: Connection) -> str:
+    """Return which archive this is."""
+    return str(connection.execute(select(tables.archive.c.uuid)).scalar_one())
+
+
+def payload_files(connection: Connection) -> list[tuple[int, str, int]]:
+    """Return id, file and size of every payload, in the order of the files."""
+    statement = select(payload.id, payload.file, payload.size).order_by(payload.file)
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+def payload_uuids(connection: Connection, uuids: list[str]) -> set[str]:
+    """Return which of these payloads the catalog knows."""
+    known: set[str] = set()
+    for start in range(0, len(uuids), 500):
+        some = uuids[start : start + 500]
+        statement = select(payload.uuid).where(payload.uuid.in_(some))
+        known.update(connection.execute(statement).scalars())
+    return known
+
+
+def versions_in(connection: Connection, file: str) -> list[tuple[str, int]]:
+    """Return name and version of everything that a payload file holds."""
+    statement = (
+        select(record.name, version.version)
+        .select_from(tables.version)
+        .join(tables.record, record.id == version.record_id)
+        .join(tables.payload, payload.id == version.payload_id)
+        .where(payload.file == file)
+        .order_by(record.name, version.version)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def deleted_records(connection: Connection, uuids: list[str]) -> set[str]:
+    """Return which of these records were deleted."""
+    statement = select(record.uuid).where(
+        record.uuid.in_(uuids), record.deleted == text("1")
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def newest_payload(connection: Connection) -> str | None:
+    """Return the uuid of the payload that was made last."""
+    found: str | None = connection.execute(select(func.max(payload.uuid))).scalar()
+    return found
+
+
+def positions(connection: Connection, uuid: str) -> int:
+    """Return the length of a record's history, deleted or not; 0 if unknown."""
+    row = _POSITIONS.run(connection, {"uuid": uuid}).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def total_versions(connection: Connection) -> int:
+    """Return how many versions there are."""
+    statement = select(func.count()).select_from(tables.version)
+    return int(connection.execute(statement).scalar_one())

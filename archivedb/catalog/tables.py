@@ -1,0 +1,213 @@
+"""
+The catalog's tables.
+
+Core tables and no ORM classes: nothing here ever holds a session, and a
+command line that lists records should not pay for importing one.
+
+The catalog is a function of the payloads: every column can be rebuilt from
+the envelopes and skeletons, except the ledger ``check``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import UserDefinedType
+
+
+class Number(UserDefinedType[Any]):
+    """
+    A number as it is: an integer of 64 bits or a double.
+
+    A column without affinity keeps SQLite from turning one into the other,
+    and SQLite compares the two exactly, also beyond 2**53.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the declared type; ``BLOB`` is SQLite's "no affinity"."""
+        return "BLOB"
+
+
+# Named constraints, so that later revisions can drop and alter them.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+archive = Table(
+    "archive",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""One row: which archive this is."""
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("file", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+"""One row a payload file.  ``file`` is relative to the store and ends in the
+first 32 hex digits of its bytes' digest."""
+
+record = Table(
+    "record",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=text("0")),
+    Column("positions", Integer, nullable=False),
+    Column("newest_id", Integer),
+    Column("partly_indexed", Boolean, nullable=False, server_default=text("0")),
+)
+"""One row a record, deleted ones too, so that nothing rises again.
+``positions`` is the length of its history; ``newest_id`` the version that
+`find` sees; ``partly_indexed`` says that it has more leaves than ``leaf`` holds."""
+
+Index(
+    "uq_record_name_live",
+    record.c.name,
+    unique=True,
+    sqlite_where=record.c.deleted == text("0"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", ForeignKey("record.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload_id", ForeignKey("payload.id"), nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("version", Integer),
+    UniqueConstraint("record_id", "position"),
+)
+"""One row an entry of a record's history, addressed as (payload, slot)."""
+
+Index("ix_change_payload_id", change.c.payload_id)
+
+provenance = Table(
+    "provenance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("facts", LargeBinary, nullable=False),
+)
+"""Facts that hundreds of versions share, once."""
+
+version = Table(
+    "version",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", ForeignKey("record.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("saved_at", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("metadata", LargeBinary, nullable=False),
+    Column("tags", LargeBinary, nullable=False),
+    Column("provenance_id", ForeignKey("provenance.id")),
+    Column("payload_id", ForeignKey("payload.id"), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("record_id", "version"),
+)
+"""One row a version.  ``content`` is the envelope's entry of where its bytes
+lie, as JSON, so that a load asks the catalog once."""
+
+Index("ix_version_saved_at", version.c.saved_at)
+Index("ix_version_payload_id", version.c.payload_id)
+
+array = Table(
+    "array",
+    metadata,
+    Column("version_id", ForeignKey("version.id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("payload_id", ForeignKey("payload.id"), nullable=False),
+    Column("dtype", Text, nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("offset", BigInteger),
+    Column("length", BigInteger, nullable=False),
+    Column("blocks_offset", BigInteger),
+    sqlite_with_rowid=False,
+)
+"""One row an array: all that one verified pread needs.  ``offset`` is null
+where the array has no bytes of its own in the file (json)."""
+
+Index("ix_array_payload_id", array.c.payload_id)
+
+path = Table(
+    "path",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("side", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    UniqueConstraint("side", "path"),
+)
+"""Interned paths; ``side`` is ``metadata`` or ``data``."""
+
+leaf = Table(
+    "leaf",
+    metadata,
+    Column("record_id", ForeignKey("record.id"), primary_key=True),
+    Column("path_id", ForeignKey("path.id"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("num", Number),
+    Column("txt", Text),
+    sqlite_with_rowid=False,
+)
+"""The search index: one row a scalar of each record's newest version."""
+
+Index("ix_leaf_num", leaf.c.path_id, leaf.c.num, leaf.c.record_id)
+Index("ix_leaf_txt", leaf.c.path_id, leaf.c.txt, leaf.c.record_id)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("record_id", ForeignKey("record.id"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The tags of each record's newest version."""
+
+Index("ix_tag_tag", tag.c.tag, tag.c.record_id)
+
+check = Table(
+    "check",
+    metadata,
+    Column("payload_id", ForeignKey("payload.id"), primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("verdict", Text, nullable=False),
+)
+"""The ledger of verifications: the last one of each payload."""

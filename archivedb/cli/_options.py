@@ -1,0 +1,57 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archivedb.cli._complete import complete_folder, complete_name
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        envvar="ARCHIVEDB",
+        show_envvar=True,
+        metavar="ARCHIVE",
+        help="The archive: a file, a directory with an archive.db, or a URL.",
+    ),
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The record's name.", autocompletion=complete_name
+    ),
+]
+
+Path = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="The record's name, and a path inside it if wanted.",
+        autocompletion=complete_name,
+    ),
+]
+
+Folder = Annotated[
+    str,
+    typer.Argument(
+        metavar="FOLDER",
+        help="Only what lies below this folder.",
+        autocompletion=complete_folder,
+    ),
+]
+
+Version = Annotated[
+    int | None,
+    typer.Option("--version", min=1, metavar="N", help="This version, not the newest."),
+]
+
+
+def folder_of(text: str) -> str:
+    """Return a folder as the archive names it: people end one with a slash."""
+    return text.rstrip("/")

@@ -1,0 +1,55 @@
+"""``key=value`` on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+
+def parse_pairs(
+    texts: Iterable[str], option: str, *, compared: bool = False
+) -> dict[str, Any]:
+    """
+    Return the facts that ``key=value`` texts state.
+
+    A value is JSON if it parses, else text: ``cutoff=350`` is a number and
+    ``project=al`` a word; ``run="350"``, with the quotes, is text.
+
+    Args:
+        texts: What was typed.
+        option: Where, for errors.
+        compared: Refuse what looks like another comparison, as ``a<=1`` does:
+            it would find nothing, and not say why.
+
+    Raises:
+        BadParameter: One has no ``=``, or a key comes twice.
+
+    """
+    facts: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(
+                f"{text!r} is not of the form key=value", param_hint=f"'{option}'"
+            )
+        if compared and (key[-1] in "<>!~=" or value.startswith("=")):
+            raise typer.BadParameter(
+                f"{text!r} is a comparison that find does not know; it knows key=value",
+                param_hint=f"'{option}'",
+            )
+        if key in facts:
+            raise typer.BadParameter(
+                f"the key {key!r} is given twice", param_hint=f"'{option}'"
+            )
+        facts[key] = _value(value)
+    return facts
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,219 @@
+"""
+Any Python value as a tree of what JSON has.
+
+What JSON has, stands for itself; integers of any size do too.  Tuples, sets
+and numpy arrays come out as lists, numpy scalars as numbers, the rows of a
+structured array as objects.  What JSON has no word for is an object with one
+key that begins with ``$``, as in archivedb's own files:
+
+======================== ======================================================
+``{"$float": "nan"}``    nan, inf or -inf
+``{"$complex": [1, 2]}`` a complex number
+``{"$bytes": base64}``   bytes
+``{"$str": base64}``     text with lone surrogates, as surrogatepass UTF-8
+``{"$dict": [[k, v]]}``  a dict with keys that are not all text
+``{"$ref": path}``       a dict or list that holds itself: where it begins
+``{"$object": class}``   anything else, with its ``repr`` beside it
+======================== ======================================================
+
+A key of the user's that begins with ``$`` gets one ``$`` more.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+Tree = Any
+"""JSON as Python has it; a shared dict or list is shared in it, too."""
+
+LONG_REPR = 2000
+
+
+def plain(value: Any) -> Tree:
+    """
+    Return a value as a tree of nothing but what JSON has.
+
+    One stack and no recursion, so that depth is no limit; a dict or list that
+    occurs twice is converted once.
+    """
+    walk = _Walk()
+    return walk.run(value)
+
+
+class _Walk:
+    """One walk over one value."""
+
+    def __init__(self) -> None:
+        self._todo: list[tuple[Any, Any, Any]] = []
+        # Holding each object keeps its id from being taken by another.
+        self._made: dict[int, tuple[Any, Tree]] = {}
+
+    def run(self, value: Any) -> Tree:
+        """Return the tree of a value."""
+        root: list[Tree] = [None]
+        self._todo.append((value, root, 0))
+        while self._todo:
+            item, holder, slot = self._todo.pop()
+            holder[slot] = self._tree(item)
+        return root[0]
+
+    def _tree(self, value: Any) -> Tree:
+        kind = type(value)
+        if value is None or kind is bool or kind is int:
+            return value
+        if kind is float:
+            return _float(value)
+        if kind is str:
+            return _text(value)
+        known = self._made.get(id(value))
+        if known is not None:
+            return known[1]
+        # numpy's float64 and str_ are also Python's, so they come first.
+        module = kind.__module__.partition(".")[0]
+        tree = self._numpy(value) if module == "numpy" else self._other(value)
+        if isinstance(tree, dict | list):
+            self._made[id(value)] = (value, tree)
+        return tree
+
+    def _other(self, value: Any) -> Tree:
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, list | tuple):
+            return self._items(list(value))
+        if isinstance(value, set | frozenset):
+            return self._items(_ordered(value))
+        for kind, tree in _SCALARS.items():
+            if isinstance(value, kind):
+                return tree(value)
+        return _object(value)
+
+    def _mapping(self, value: Mapping[Any, Any]) -> Tree:
+        items = list(value.items())
+        if all(type(key) is str and _is_text(key) for key, _ in items):
+            tree: dict[str, Tree] = dict.fromkeys(_written(key) for key, _ in items)
+            self._todo += [(item, tree, _written(key)) for key, item in items]
+            return tree
+        pairs: list[Tree] = [[None, None] for _ in items]
+        for pair, (key, item) in zip(pairs, items, strict=True):
+            self._todo += [(key, pair, 0), (item, pair, 1)]
+        return {"$dict": pairs}
+
+    def _items(self, items: list[Any]) -> Tree:
+        tree: list[Tree] = [None] * len(items)
+        self._todo += [(item, tree, index) for index, item in enumerate(items)]
+        return tree
+
+    def _numpy(self, value: Any) -> Tree:
+        import numpy as np
+
+        if isinstance(value, np.ma.MaskedArray):
+            return self._masked(value)
+        if isinstance(value, np.ndarray):
+            return self._array(np.asarray(value))
+        if isinstance(value, np.void):
+            names = value.dtype.names
+            return (
+                self._mapping({name: value[name] for name in names})
+                if names
+                else _bytes(value.tobytes())
+            )
+        if isinstance(value, np.datetime64 | np.timedelta64):
+            return str(value)
+        item = value.item() if isinstance(value, np.generic) else value
+        # A long double has no Python number, and gives itself back.
+        return _object(value) if type(item) is type(value) else self._tree(item)
+
+    def _masked(self, value: Any) -> Tree:
+        import numpy as np
+
+        if value.dtype.names or value.ndim == 0:
+            return _object(value)
+        # What is masked is null.
+        shown = np.array(value.data, object)
+        shown[np.ma.getmaskarray(value)] = None
+        return self._array(shown)
+
+    def _array(self, value: Any) -> Tree:
+        import numpy as np
+
+        dtype = value.dtype
+        is_double = dtype.kind == "f" and dtype.itemsize <= 8  # noqa: PLR2004 - bytes
+        if dtype.kind in "biu" or (is_double and bool(np.isfinite(value).all())):
+            return value.tolist()
+        if dtype.kind in "Mm":
+            return value.astype(str).tolist()
+        if value.ndim == 0:
+            return self._tree(value[()])
+        # tolist() would turn the rows of a structured array into tuples.
+        return self._items(list(value) if dtype.kind == "V" else value.tolist())
+
+
+def _ordered(items: AbstractSet[Any]) -> list[Any]:
+    """Return a set in an order that is the same every time, if it has one."""
+    try:
+        return sorted(items)
+    except TypeError:
+        return sorted(items, key=repr)
+
+
+def _written(key: str) -> str:
+    return "$" + key if key.startswith("$") else key
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _float(value: float) -> Tree:
+    if math.isfinite(value):
+        return value
+    return {"$float": str(value)}
+
+
+def _text(value: str) -> Tree:
+    if _is_text(value):
+        return value
+    raw = value.encode("utf-8", "surrogatepass")
+    return {"$str": base64.b64encode(raw).decode("ascii")}
+
+
+def _bytes(value: bytes | bytearray | memoryview) -> Tree:
+    return {"$bytes": base64.b64encode(value).decode("ascii")}
+
+
+def _complex(value: complex) -> Tree:
+    return {"$complex": [_float(value.real), _float(value.imag)]}
+
+
+_SCALARS: dict[type, Callable[[Any], Tree]] = {
+    int: int,
+    float: lambda value: _float(float(value)),
+    complex: _complex,
+    str: lambda value: _text(str.__str__(value)),
+    bytes: _bytes,
+    bytearray: _bytes,
+    memoryview: _bytes,
+}
+"""The builtins, for the sake of their subclasses."""
+
+
+def _object(value: Any) -> Tree:
+    kind = type(value)
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - any __repr__ may raise anything
+        text = f"<its repr raised {type(error).__name__}>"
+    if len(text) > LONG_REPR:
+        text = text[:LONG_REPR] + "…"
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    return {"$object": name, "repr": text.encode(errors="backslashreplace").decode()}

@@ -1,0 +1,72 @@
+"""``archivedb load``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archivedb.cli import _names
+from archivedb.cli import _options as options
+from archivedb.cli import _output as output
+from archivedb.cli._where import reading
+
+
+def load(
+    name: options.Path,
+    *,
+    db: options.Db = None,
+    version: options.Version = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a .json, .h5 or .pkl file instead, all of it or nothing.",
+        ),
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust", help="Run the code in it, whoever signed it or nobody."
+        ),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print it on one line, for programs.")
+    ] = False,
+) -> None:
+    """
+    Print a record, or what stands at a path inside one, as JSON.
+
+    Every byte is checked on the way.  Arrays, tuples and sets come out as
+    lists.  What JSON has no word for is an object with a $:
+
+        {"$float": "nan"}      nan, inf, -inf
+        {"$complex": [1, 2]}   a complex number
+        {"$bytes": "YWI="}     bytes, in base64; $str for text with surrogates
+        {"$dict": [[1, 2]]}    a dict with keys that are not text
+        {"$ref": "a/b"}        a dict or list inside itself: where it begins
+        {"$object": "a:B"}     anything else, with its repr
+
+    A key of yours that begins with $ gets one $ more.
+
+    Examples:
+        archivedb load al/fcc/run-1
+        archivedb load al/fcc/run-1/outputs/energy
+        archivedb load al/fcc/run-1 --version 2 -o run.h5
+    """
+    if file is not None:
+        from archivedb.cli._writers import check_suffix
+
+        check_suffix(file)
+    with reading(db, trust=True if trust else None) as archive:
+        value = _names.load(archive, name, version)
+    if file is None and json:
+        output.print_json(value, on_one_line=True)
+    elif file is None:
+        output.print_json(value)
+    else:
+        from archivedb.cli._writers import write
+
+        write(file, value)

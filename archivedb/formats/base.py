@@ -1,0 +1,227 @@
+"""What every format offers, and what it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from archivedb.errors import PayloadCorruptError
+from archivedb.values import digest, signing
+from archivedb.values.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archivedb.formats.envelope import Content, Entry, Envelope, Extent
+    from archivedb.values.dtypes import Bytes
+    from archivedb.values.encode import Encoded
+    from archivedb.values.skeleton import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change that is still to be written: its entry, and the value if any."""
+
+    entry: Entry
+    value: Encoded | None
+
+    def signature(self, pickle: str | None = None) -> dict[str, str] | None:
+        """Return this user's signature, if reading the value may run code."""
+        if self.value is None or not (self.value.executable or pickle):
+            return None
+        return signing.sign(self.value.digest, pickle)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """
+    A payload file as it shall be.
+
+    Attributes:
+        segments: (offset, bytes) in order, without gaps: the whole file.
+        envelope: What it says about itself.
+
+    """
+
+    segments: tuple[tuple[int, Any], ...]
+    envelope: Envelope
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        offset, data = self.segments[-1]
+        return int(offset + len(data))
+
+
+class Source(Protocol):
+    """A payload file that is open for reading."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+    def read(self, offset: int, length: int) -> Bytes:
+        """
+        Return bytes, writable and the caller's own.
+
+        Raises:
+            PayloadCorruptError: The file ends before them.
+
+        """
+
+
+class Reader(Protocol):
+    """The content of one version, every byte checked before it is used."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The checked skeleton."""
+
+    def fetch(self, number: int, node: Tree) -> Bytes:
+        """
+        Return the bytes of array *number*, whose ``$array`` node this is.
+
+        Raises:
+            PayloadCorruptError: They are not those that were saved.
+
+        """
+
+    def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
+        """Return the checked pickle and its buffers, where the mode has one."""
+
+
+class Format(Protocol):
+    """
+    One mode.
+
+    A format never syncs, renames or names files, and knows no catalog.
+    """
+
+    mode: str
+    suffix: str
+
+    def build(
+        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+    ) -> Image:
+        """
+        Lay out a payload file.
+
+        Args:
+            archive: The archive's uuid.
+            payload: The payload's uuid.
+            drafts: The changes, in order.
+            scratch: A file that may be written while laying out; it will be
+                overwritten with the image.
+
+        Raises:
+            EncodeError: A value cannot be stored in this mode.
+
+        """
+
+    def head(self, source: Source) -> bytes:
+        """Return the head's text."""
+
+    def reader(self, source: Source, content: Content) -> Reader:
+        """Open the content of one version."""
+
+
+def checked(source: Source, extent: Extent, what: str) -> Bytes:
+    """
+    Return the bytes of an extent after comparing them with their digest.
+
+    Raises:
+        PayloadCorruptError: They differ; says in which file and what of it.
+
+    """
+    data = source.read(extent.offset, extent.length)
+    if digest.digest(data) != extent.digest:
+        raise corrupt(source, what)
+    return data
+
+
+def corrupt(source: Source, what: str, where: str = "") -> PayloadCorruptError:
+    """Return the error for bytes that differ from their digest."""
+    msg = (
+        f"{what} in {source.name} is damaged{where}: its bytes are not those that "
+        "were saved; run `archivedb verify`, and restore the file from a backup"
+    )
+    return PayloadCorruptError(msg)
+
+
+class PlacedReader:
+    """
+    A reader of modes whose arrays lie in the file as bytes of their own.
+
+    Args:
+        source: The payload file.
+        content: The version's content.
+
+    """
+
+    def __init__(self, source: Source, content: Content) -> None:
+        self._source = source
+        self._content = content
+        # By the content's own digest, which is what a signature vouches for.
+        where = replace(content.skeleton, digest=content.digest)
+        text = checked(source, where, "the skeleton")
+        self.skeleton = Skeleton(text.data, f"skeleton in {source.name}")
+
+    def fetch(self, number: int, node: Tree) -> Bytes:
+        """Return the checked bytes of an array."""
+        place = self._content.arrays[number]
+        if place.offset is None:
+            return self._inside(number, node)
+        raw = self._source.read(place.offset, place.length)
+        if digest.array_digest(raw.data)[0] != node["digest"]:
+            where = damaged_blocks(self._source, raw, place.blocks)
+            raise corrupt(self._source, f"array {number}", where)
+        return raw
+
+    def _inside(self, number: int, node: Tree) -> Bytes:
+        raise NotImplementedError(number, node)
+
+    def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
+        """Return nothing: the arrays are all there is."""
+        return None
+
+
+def damaged_blocks(source: Source, raw: Bytes, blocks: int | None) -> str:
+    """Return which blocks of an array differ, as words, or nothing."""
+    if blocks is None:
+        return ""
+    step = digest.DIGEST_BYTES
+    stored = source.read(blocks, digest.blocks_bytes(raw.nbytes)).tobytes()
+    found = digest.blocks(raw.data)
+    bad = [
+        str(start // step)
+        for start in range(0, len(found), step)
+        if found[start : start + step] != stored[start : start + step]
+    ]
+    return f" in its MiB {', '.join(bad[:10])}" if bad else ""
+
+
+def join_skeletons(drafts: Iterable[Draft]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return all skeletons, a line each, and where each begins and how long it is."""
+    pieces, spans, at = [], [], 0
+    for draft in drafts:
+        text = b"" if draft.value is None else draft.value.skeleton
+        spans.append((at, len(text)))
+        pieces.append(text)
+        at += len(text) + 1
+    return b"\n".join(pieces), spans
+
+
+def with_content(draft: Draft, content: Content) -> Entry:
+    """Return a draft's entry with its content."""
+    return replace(draft.entry, content=content)
+
+
+def as_bytes(data: bytes) -> Bytes:
+    """Return bytes as an array of their own."""
+    return np.frombuffer(bytearray(data), np.uint8)

@@ -1,0 +1,283 @@
+"""
+Mode ``hdf5``: each array a native contiguous dataset at its own path.
+
+The one module that knows h5py.  HDF5 only lays the file out: datasets are
+allocated early and never written through it; the bytes go to the offsets that
+it names.  Reading never touches HDF5 at all.
+
+The first 512 bytes are HDF5's user block, and hold the head.
+https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import h5py
+from h5py import h5d, h5f, h5p, h5s, h5t
+
+from archivedb.formats.base import (
+    Draft,
+    Image,
+    PlacedReader,
+    Reader,
+    Source,
+    join_skeletons,
+    with_content,
+)
+from archivedb.formats.envelope import (
+    HEAD_BYTES,
+    Content,
+    Envelope,
+    Extent,
+    Place,
+    head_text,
+)
+from archivedb.values import digest, json, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from archivedb.values.encode import StoredArray
+
+IN_MEMORY = 1 << 20
+"""Payloads of up to this many bytes of arrays are laid out in memory."""
+MAX_LINK = 255
+MAX_GROUPS = 64
+OWN = paths.RESERVED
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """HDF5's property lists, made once."""
+
+    create: Any
+    links: Any
+    contiguous: Any
+    memory: Any
+    file: Any
+
+
+@functools.cache
+def _settings() -> _Settings:
+    create = h5p.create(h5p.FILE_CREATE)
+    create.set_userblock(HEAD_BYTES)
+    links = h5p.create(h5p.LINK_CREATE)
+    links.set_create_intermediate_group(True)
+    links.set_char_encoding(h5t.CSET_UTF8)
+    contiguous = h5p.create(h5p.DATASET_CREATE)
+    contiguous.set_layout(h5d.CONTIGUOUS)
+    # The bytes are written past HDF5, so they must have their place at once.
+    contiguous.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    contiguous.set_fill_time(h5d.FILL_TIME_NEVER)
+    memory, file = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_ACCESS)
+    for access in (memory, file):
+        access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
+        # Otherwise an id that is still alive would keep the file open.
+        access.set_fclose_degree(h5f.CLOSE_STRONG)
+        # The store has locked the file already, for its own reasons.
+        access.set_file_locking(False, True)  # noqa: FBT003 - h5py's signature
+    memory.set_fapl_core(1 << 16, False)  # noqa: FBT003 - h5py's signature
+    return _Settings(create, links, contiguous, memory, file)
+
+
+@functools.lru_cache(256)
+def _dtype_type(dtype: np.dtype[Any]) -> Any:
+    """Return the HDF5 type whose bytes are numpy's own."""
+    try:
+        made = h5t.py_create(dtype, logical=True)
+        if made.get_size() == dtype.itemsize:
+            return made
+    except (TypeError, ValueError):
+        pass
+    try:
+        # h5py's convention for what HDF5 lacks, so h5py reads it as it was.
+        return h5t.py_create(h5py.opaque_dtype(dtype), logical=True)
+    except (TypeError, ValueError):
+        made = h5t.create(h5t.OPAQUE, dtype.itemsize)
+        made.set_tag(str(dtype.str).encode()[:250])
+        return made
+
+
+def _dataset_type(array: StoredArray) -> tuple[Any, tuple[int, ...]]:
+    """Return HDF5 type and shape for an array."""
+    if array.kind == "str":
+        made = h5t.C_S1.copy()
+        made.set_size(len(array.raw))
+        made.set_cset(h5t.CSET_UTF8)
+        made.set_strpad(h5t.STR_NULLPAD)
+        return made, ()
+    return _dtype_type(array.values.dtype), array.values.shape
+
+
+class _Layout:
+    """One HDF5 file being laid out."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._taken: set[str] = set()
+        self.segments: list[tuple[int, Any]] = []
+
+    def dataset(self, link: str, kind: Any, shape: tuple[int, ...], raw: Any) -> int:
+        """Allocate a dataset for some bytes and return their offset."""
+        space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+        settings = _settings()
+        made = h5d.create(
+            self._file,
+            link.encode(),
+            kind,
+            space,
+            dcpl=settings.contiguous,
+            lcpl=settings.links,
+        )
+        if not len(raw):
+            return 0
+        offset: int = made.get_offset()
+        self.segments.append((offset, raw))
+        return offset
+
+    def array(self, group: str, array: StoredArray) -> Place:
+        """Allocate the dataset of an array, and that of its blocks' digests."""
+        link = self._link(group, array.path)
+        if array.values.dtype.itemsize == 0:
+            return Place(0, 0)
+        kind, shape = _dataset_type(array)
+        offset = self.dataset(link, kind, shape, array.raw)
+        blocks = None
+        if array.blocks is not None:
+            number = sum(1 for taken in self._taken if taken.startswith(f"{OWN}/b"))
+            name = f"{OWN}/blocks/{number}"
+            self._taken.add(name)
+            blocks = self.bytes(name, array.blocks)
+        return Place(offset, len(array.raw), blocks)
+
+    def bytes(self, link: str, raw: bytes) -> int:
+        """Allocate a dataset of plain bytes."""
+        return self.dataset(link, h5t.STD_U8LE, (len(raw),), raw)
+
+    def _link(self, group: str, path: str) -> str:
+        tokens = [*group.split("/"), *path.split("/")] if group else path.split("/")
+        tokens = [_short(token) for token in tokens]
+        link = "/".join(tokens)
+        # The root itself, very deep paths, and keys that only NaN can make
+        # equal have no link of their own; nothing is read by its link.
+        if not path or len(tokens) > MAX_GROUPS or link in self._taken:
+            link = f"{OWN}/more/{len(self._taken)}"
+        self._taken.add(link)
+        return link
+
+
+def _short(token: str) -> str:
+    if len(token.encode()) <= MAX_LINK:
+        return token
+    return f"{token[:40]}~{digest.digest(token.encode())[7:23]}"
+
+
+class HDF5Format:
+    """Payloads that any HDF5 tool reads."""
+
+    mode = "hdf5"
+    suffix = ".h5"
+
+    def build(
+        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+    ) -> Image:
+        """Lay out a payload file; see `Format.build`."""
+        arrays = [
+            array for draft in drafts if draft.value for array in draft.value.arrays
+        ]
+        in_memory = sum(len(array.raw) for array in arrays) <= IN_MEMORY
+        settings = _settings()
+        file = h5f.create(
+            scratch.encode(),
+            h5f.ACC_TRUNC,
+            fcpl=settings.create,
+            fapl=settings.memory if in_memory else settings.file,
+        )
+        try:
+            layout = _Layout(file)
+            envelope, head = self._fill(layout, archive, payload, drafts)
+            h5f.flush(file)
+            image = file.get_file_image() if in_memory else None
+        finally:
+            file.close()
+        block = head.ljust(HEAD_BYTES)
+        if image is None:
+            layout.segments.append((0, block))
+            return Image(_with_gaps(layout.segments, scratch), envelope)
+        whole = bytearray(block)
+        whole += image
+        for offset, raw in layout.segments:
+            whole[offset : offset + len(raw)] = raw
+        return Image(((0, memoryview(whole)),), envelope)
+
+    def _fill(
+        self,
+        layout: _Layout,
+        archive: str | None,
+        payload: str,
+        drafts: Sequence[Draft],
+    ) -> tuple[Envelope, bytes]:
+        places = []
+        for draft in drafts:
+            group = draft.entry.name if len(drafts) > 1 else ""
+            stored = draft.value.arrays if draft.value else ()
+            places.append(tuple(layout.array(group, array) for array in stored))
+        text, spans = join_skeletons(drafts)
+        start = layout.bytes(f"{OWN}/skeleton", text)
+        entries = []
+        for draft, arrays, (at, length) in zip(drafts, places, spans, strict=True):
+            value = draft.value
+            if value is None:
+                entries.append(draft.entry)
+                continue
+            content = Content(
+                mode=self.mode,
+                digest=value.digest,
+                size=value.size,
+                skeleton=Extent(start + at, length, value.digest),
+                arrays=arrays,
+                signature=draft.signature(),
+            )
+            entries.append(with_content(draft, content))
+        envelope = Envelope(archive, payload, self.mode, tuple(entries))
+        written = json.dumps(envelope.tree())
+        where = Extent(
+            layout.bytes(f"{OWN}/envelope", written),
+            len(written),
+            digest.digest(written),
+        )
+        skeleton = Extent(start, len(text), digest.digest(text))
+        return envelope, head_text(self.mode, where, skeleton)
+
+    def head(self, source: Source) -> bytes:
+        """Return the user block."""
+        return source.read(0, min(HEAD_BYTES, source.size)).tobytes()
+
+    def reader(self, source: Source, content: Content) -> Reader:
+        """Open the content of one version."""
+        return PlacedReader(source, content)
+
+
+def _with_gaps(
+    segments: list[tuple[int, Any]], scratch: str
+) -> tuple[tuple[int, Any], ...]:
+    """Return the segments and, between them, what HDF5 itself has written."""
+    whole: list[tuple[int, Any]] = []
+    at = 0
+    with open(scratch, "rb") as file:  # noqa: PTH123 - a path of os, as h5py has it
+        for offset, raw in sorted(segments, key=lambda segment: segment[0]):
+            if offset > at:
+                file.seek(at)
+                whole.append((at, file.read(offset - at)))
+            whole.append((offset, raw))
+            at = offset + len(raw)
+        file.seek(at)
+        rest = file.read()
+    if rest:
+        whole.append((at, rest))
+    return tuple(whole)

@@ -1,0 +1,253 @@
+"""
+Mode ``cloudpickle``: a zip whose members are stored, not compressed.
+
+================== ==========================================================
+``skeletons``      one line a change, as in the other modes
+``<slot>/pickle``  the value, protocol 5
+``<slot>/<n>``     buffer *n* that the pickle was given out of band
+``envelope.json``  the envelope
+the zip's comment  the head
+================== ==========================================================
+
+A buffer that is an array of the skeleton serves both: it is found by path, and
+read and checked without unpickling anything.
+https://peps.python.org/pep-0574/
+"""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archivedb.errors import DecodeError
+from archivedb.formats.base import (
+    Draft,
+    Image,
+    PlacedReader,
+    Reader,
+    Source,
+    checked,
+    corrupt,
+    join_skeletons,
+    with_content,
+)
+from archivedb.formats.envelope import (
+    HEAD_BYTES,
+    Content,
+    Envelope,
+    Extent,
+    Pickle,
+    Place,
+    head_text,
+)
+from archivedb.values import digest, json, pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pickle import PickleBuffer
+
+    from archivedb.values.dtypes import Bytes
+    from archivedb.values.encode import Encoded
+
+LARGE = 1 << 16
+"""A buffer of at least so many bytes goes out of band even if it is no array
+of the skeleton: it belongs to an object."""
+
+
+class _Segments:
+    """A file that remembers what it is given instead of copying it."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, Any] = {}
+        self._at = 0
+
+    def write(self, data: Any) -> int:
+        # zipfile comes back to write a member's header anew, of equal length.
+        if len(data):
+            self._pieces[self._at] = data
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence:
+            msg = "only absolute offsets are remembered"
+            raise ValueError(msg)
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        """Do nothing: there is no file yet."""
+
+    def segments(self) -> tuple[tuple[int, Any], ...]:
+        """Return what was written, in order, and prove that it has no gaps."""
+        ordered = sorted(self._pieces.items())
+        at = 0
+        for offset, data in ordered:
+            if offset != at:
+                msg = f"the zip has a gap at {at}"
+                raise AssertionError(msg)
+            at += len(data)
+        return tuple(ordered)
+
+
+class PickleFormat:
+    """Payloads that hold whatever cloudpickle can."""
+
+    mode = "cloudpickle"
+    suffix = ".zip"
+
+    def build(
+        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+    ) -> Image:
+        """Lay out a payload file; see `Format.build`."""
+        del scratch
+        out = _Segments()
+        text, spans = join_skeletons(drafts)
+        target: Any = out  # zipfile asks for less of a file than its stubs do
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
+            start = _member(file, out, "skeletons", text)
+            entries = []
+            for slot, (draft, (at, length)) in enumerate(
+                zip(drafts, spans, strict=True)
+            ):
+                if draft.value is None:
+                    entries.append(draft.entry)
+                    continue
+                where = Extent(start + at, length, draft.value.digest)
+                entries.append(self._content(file, out, slot, draft, where))
+            envelope = Envelope(archive, payload, self.mode, tuple(entries))
+            written = json.dumps_readable(envelope.tree())
+            place = _member(file, out, "envelope.json", written)
+            head = head_text(
+                self.mode,
+                Extent(place, len(written), digest.digest(written)),
+                Extent(start, len(text), digest.digest(text)),
+            )
+            file.comment = head.ljust(HEAD_BYTES)
+        return Image(out.segments(), envelope)
+
+    def _content(
+        self,
+        file: zipfile.ZipFile,
+        out: _Segments,
+        slot: int,
+        draft: Draft,
+        skeleton: Extent,
+    ) -> Any:
+        value = draft.value
+        assert value is not None  # noqa: S101 - the caller has looked
+        data, buffers, numbers = _dump(value)
+        extents = []
+        for index, (buffer, known) in enumerate(buffers):
+            hashed = known or digest.array_digest(buffer)[0]
+            offset = _member(file, out, f"{slot}/{index}", buffer)
+            extents.append(Extent(offset, len(buffer), hashed))
+        places = tuple(
+            Place(extents[numbers[n]].offset, len(array.raw))
+            if n in numbers
+            else Place(None, len(array.raw))
+            for n, array in enumerate(value.arrays)
+        )
+        whole = Extent(
+            _member(file, out, f"{slot}/pickle", data), len(data), digest.digest(data)
+        )
+        pickle = Pickle(whole, tuple(extents))
+        content = Content(
+            mode=self.mode,
+            digest=value.digest,
+            size=value.size,
+            skeleton=skeleton,
+            arrays=places,
+            pickle=pickle,
+            signature=draft.signature(pickle.digest),
+        )
+        return with_content(draft, content)
+
+    def head(self, source: Source) -> bytes:
+        """Return the zip's comment."""
+        length = min(HEAD_BYTES, source.size)
+        return source.read(source.size - length, length).tobytes()
+
+    def reader(self, source: Source, content: Content) -> Reader:
+        """Open the content of one version."""
+        return _PickleReader(source, content)
+
+
+def _member(
+    file: zipfile.ZipFile, out: _Segments, name: str, data: bytes | memoryview
+) -> int:
+    """Add a member and return the offset of its bytes."""
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.file_size = len(data)
+    with file.open(info, "w") as member:
+        offset = out.tell()
+        member.write(data)
+    return offset
+
+
+def _address(view: memoryview) -> tuple[int, int]:
+    array = np.frombuffer(view, np.uint8)
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def _dump(
+    value: Encoded,
+) -> tuple[bytes, list[tuple[memoryview, str | None]], dict[int, int]]:
+    """
+    Pickle a value.
+
+    Returns:
+        The pickle; its out-of-band buffers, each with its digest where it is
+        an array of the skeleton; array number → index of its buffer.
+
+    """
+    known: dict[tuple[int, int], list[int]] = {}
+    for number, array in enumerate(value.arrays):
+        if array.kind == "array" and len(array.raw):
+            known.setdefault(_address(array.raw), []).append(number)
+    buffers: list[tuple[memoryview, str | None]] = []
+    numbers: dict[int, int] = {}
+
+    def take(buffer: PickleBuffer) -> bool:
+        try:
+            view = buffer.raw()
+        except BufferError:  # not contiguous: pickle copies it itself
+            return True
+        same = known.get(_address(view), []) if len(view) else []
+        if not same and len(view) < LARGE:
+            return True
+        numbers.update(dict.fromkeys(same, len(buffers)))
+        buffers.append((view, value.arrays[same[0]].digest if same else None))
+        return False
+
+    return pickled.dumps(value.value, take), buffers, numbers
+
+
+class _PickleReader(PlacedReader):
+    """A reader whose arrays may also be inside the pickle alone."""
+
+    def _inside(self, number: int, node: Any) -> Bytes:
+        msg = (
+            f"array {number} of {self._source.name} ({node['dtype']}) is inside its "
+            "pickle and cannot be read by itself; load the whole record"
+        )
+        raise DecodeError(msg)
+
+    def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
+        """Return the checked pickle and its buffers."""
+        if self._content.pickle is None:
+            msg = f"{self._source.name} has no pickle"
+            raise DecodeError(msg)
+        data = checked(self._source, self._content.pickle.extent, "the pickle")
+        buffers = []
+        for number, extent in enumerate(self._content.pickle.buffers):
+            raw = self._source.read(extent.offset, extent.length)
+            if digest.array_digest(raw.data)[0] != extent.digest:
+                raise corrupt(self._source, f"buffer {number}")
+            buffers.append(raw)
+        return data, buffers

@@ -1,0 +1,1 @@
+"""Is every byte still what was saved?  `verify` says, `reindex` rebuilds."""

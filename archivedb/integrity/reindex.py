@@ -1,0 +1,44 @@
+"""Rebuild the catalog from the payloads alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archivedb.records import Finding, Reindexing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archivedb.archive import Archive
+
+
+def reindex(
+    archive: Archive, *, progress: Callable[[int, int], None] | None = None
+) -> Reindexing:
+    """
+    Rebuild the catalog in place, under the writers' lock.
+
+    Args:
+        archive: The archive.
+        progress: Called with the payloads done, and how many there are.
+
+    Returns:
+        What was rebuilt, and the payloads that could not be read.
+
+    """
+    inspection = archive.inspect()
+    done = inspection.rebuild(progress)
+    records, versions = inspection.totals()
+    findings = [
+        Finding(
+            "corrupt",
+            None,
+            None,
+            None,
+            file,
+            str(error),
+            "restore the file from a backup, then reindex again",
+        )
+        for file, error in done.damaged
+    ]
+    return Reindexing(done.payloads, records, versions, tuple(findings))

@@ -1,0 +1,274 @@
+"""The frozen values that users hold: records, changes, outlines, findings."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def readable_size(size: float) -> str:
+    """
+    Return a byte count as people read it, in powers of 1,000.
+
+    >>> readable_size(1536)
+    '1.5 kB'
+    """
+    for unit in UNITS[:-1]:
+        if abs(size) < 1000:  # noqa: PLR2004 - the base of the units
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} {UNITS[-1]}"
+
+
+def _html_table(rows: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> str:
+    """Return a two-column table, with every text escaped."""
+    cells = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+        f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+        for label, text in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """
+    One version of a record: everything about it but its data.
+
+    Wherever a name is taken, a ``Record`` is taken too, and pins its version.
+
+    Attributes:
+        name: The slash-separated name.
+        version: 1, 2, 3 …
+        mode: ``"hdf5"``, ``"json"`` or ``"cloudpickle"``.
+        saved_at: When it was saved, in UTC.
+        size: Bytes of its content in the payload.
+        digest: ``"blake3:<hex>"`` of its content: equal digests, equal data.
+        metadata: The facts the user gave.
+        tags: The words the user gave, sorted.
+        provenance: The facts gathered by themselves.
+        files: The payload files it needs, relative to the payload store.
+        uuid: What identifies the record when it is renamed.
+
+    """
+
+    name: str
+    version: int
+    mode: str
+    saved_at: datetime
+    size: int
+    digest: str
+    metadata: dict[str, Any] = field(repr=False)
+    tags: tuple[str, ...]
+    provenance: dict[str, Any] = field(repr=False)
+    files: tuple[str, ...] = field(repr=False)
+    uuid: str = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same version of the same record."""
+        if not isinstance(other, Record):
+            return NotImplemented
+        return (self.uuid, self.version, self.digest) == (
+            other.uuid,
+            other.version,
+            other.digest,
+        )
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash((self.uuid, self.version))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [
+            ("name", self.name),
+            ("version", str(self.version)),
+            ("mode", self.mode),
+            ("saved at", self.saved_at.isoformat(sep=" ", timespec="seconds")),
+            ("size", readable_size(self.size)),
+            ("digest", self.digest),
+        ]
+        if self.tags:
+            rows.append(("tags", ", ".join(self.tags)))
+        rows += [(f"metadata.{k}", repr(v)) for k, v in self.metadata.items()]
+        return rows
+
+    def __repr__(self) -> str:
+        """Return one line that says which version of what this is."""
+        tags = f", tags={list(self.tags)}" if self.tags else ""
+        return (
+            f"Record({self.name!r}, version={self.version}, mode={self.mode!r}, "
+            f"size={readable_size(self.size)!r}{tags})"
+        )
+
+    def _repr_html_(self) -> str:
+        return _html_table(self._rows())
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        """Yield the fields that rich prints."""
+        yield from self._rows()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    One entry of a record's history.
+
+    Attributes:
+        position: 1, 2, 3 … within the record's history.
+        kind: ``"save"``, ``"delete"`` …
+        name: The record's name at that time.
+        version: The version it made, or None.
+        time: When, in UTC.
+        file: The payload file that holds it, relative to the payload store.
+
+    """
+
+    position: int
+    kind: str
+    name: str
+    version: int | None
+    time: datetime
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a delete removed: the names, and the bytes that it freed."""
+
+    names: tuple[str, ...]
+    freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """
+    One line of a record's outline, as ``archivedb tree`` prints it.
+
+    Attributes:
+        depth: 0 for the root's own keys.
+        label: The last part of the path.
+        path: The whole path inside the record.
+        kind: ``"group"``, ``"list"``, ``"tuple"``, ``"array"``, ``"value"`` or
+            ``"object"``.
+        text: The value if it is small, dtype and shape of an array, the number
+            of items of a group, the class of an object.
+
+    """
+
+    depth: int
+    label: str
+    path: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    A disagreement that ``verify`` reports.
+
+    Attributes:
+        kind: ``"missing"``, ``"truncated"``, ``"corrupt"``, ``"undecodable"``,
+            ``"misindexed"``, ``"unindexed"`` or ``"orphaned"``.
+        record: The record's name, if one is known.
+        version: Its version, if one is known.
+        path: The path inside the record, if the damage was located.
+        file: The payload file, relative to the payload store.
+        detail: What was expected and what was there.
+        advice: What to do next.
+
+    """
+
+    kind: str
+    record: str | None
+    version: int | None
+    path: str | None
+    file: str | None
+    detail: str
+    advice: str
+
+    def __str__(self) -> str:
+        """Return the finding as one sentence."""
+        what = f"{self.record!r} version {self.version}" if self.record else ""
+        where = f" at {self.path!r}" if self.path else ""
+        file = f" ({self.file})" if self.file else ""
+        head = f"{self.kind}: {what}{where}{file}".replace(":  (", ": (")
+        return f"{head}: {self.detail}; {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What ``verify`` looked at and what it found.
+
+    Attributes:
+        level: ``"quick"`` or ``"full"``.
+        payloads: How many payload files were checked.
+        bytes: How many bytes of them were read and hashed.
+        seconds: How long it took.
+        findings: Every disagreement; empty when all is sound.
+
+    """
+
+    level: str
+    payloads: int
+    bytes: int
+    seconds: float
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def _repr_html_(self) -> str:
+        verdict = "sound" if self.ok else f"{len(self.findings)} findings"
+        rows = [
+            ("verdict", verdict),
+            ("level", self.level),
+            ("payloads", str(self.payloads)),
+            ("read", readable_size(self.bytes)),
+        ]
+        rows += [(finding.kind, str(finding)) for finding in self.findings]
+        return _html_table(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexing:
+    """
+    What ``reindex`` rebuilt.
+
+    Attributes:
+        payloads: How many payload files were indexed.
+        records: How many living records they hold.
+        versions: How many versions of them.
+        findings: The payload files that could not be read.
+
+    """
+
+    payloads: int
+    records: int
+    versions: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What ``migrate`` did: the schema revisions, and where the backup lies."""
+
+    before: str
+    after: str
+    backup: str | None
+
+
+def as_plain(value: Any) -> dict[str, Any]:
+    """Return one of these values as a dict, for JSON."""
+    return dataclasses.asdict(value)

@@ -1,0 +1,1 @@
+"""Groups: what stands inside a record, as a mapping."""

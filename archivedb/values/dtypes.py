@@ -1,0 +1,127 @@
+"""
+numpy dtypes as JSON, arrays as bytes.
+
+A dtype is its ``dtype.str`` (``"<f8"``), or for a structured one an object
+with ``names``, ``formats``, ``offsets`` and ``itemsize``, or for a sub-array
+``{"base": …, "shape": […]}``.
+https://numpy.org/doc/stable/reference/arrays.interface.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archivedb.errors import DecodeError
+
+AnyArray = NDArray[Any]
+Bytes = NDArray[np.uint8]
+
+
+def holds_bytes(dtype: np.dtype[Any]) -> bool:
+    """Return whether an array of this dtype is wholly its own bytes."""
+    # StringDType keeps its text in an arena beside the array.
+    return not dtype.hasobject and dtype.kind in "biufcmMSUV"
+
+
+def dtype_tree(dtype: np.dtype[Any]) -> Any:
+    """
+    Return a dtype as JSON.
+
+    >>> dtype_tree(np.dtype("f8"))
+    '<f8'
+    """
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return {"base": dtype_tree(base), "shape": list(shape)}
+    if dtype.fields is None:
+        return dtype.str
+    fields = [dtype.fields[name] for name in dtype.names or ()]
+    tree = {
+        "names": list(dtype.names or ()),
+        "formats": [dtype_tree(field[0]) for field in fields],
+        "offsets": [field[1] for field in fields],
+        "itemsize": dtype.itemsize,
+    }
+    titles = [field[2] if len(field) > 2 else None for field in fields]  # noqa: PLR2004
+    if any(titles):
+        tree["titles"] = titles
+    if dtype.isalignedstruct:
+        tree["aligned"] = True
+    return tree
+
+
+def tree_dtype(tree: Any) -> np.dtype[Any]:
+    """
+    Return the dtype that a tree stands for.
+
+    Raises:
+        DecodeError: It stands for none, or for one that holds objects.
+
+    """
+    try:
+        dtype = _build(tree)
+    except (TypeError, ValueError, KeyError, SyntaxError, OverflowError) as error:
+        msg = f"{tree!r} is no dtype: {error}"
+        raise DecodeError(msg) from error
+    if not holds_bytes(dtype):
+        msg = f"{tree!r} is a dtype that holds more than bytes"
+        raise DecodeError(msg)
+    return dtype
+
+
+def _build(tree: Any) -> np.dtype[Any]:
+    if isinstance(tree, str):
+        return np.dtype(tree)
+    if "base" in tree:
+        return np.dtype((_build(tree["base"]), tuple(tree["shape"])))
+    spec: Any = {
+        "names": tree["names"],
+        "formats": [_build(field) for field in tree["formats"]],
+        "offsets": tree["offsets"],
+        "itemsize": tree["itemsize"],
+    }
+    if "titles" in tree:
+        spec["titles"] = tree["titles"]
+    made: np.dtype[Any] = np.dtype(spec, align=bool(tree.get("aligned")))
+    return made
+
+
+def is_faithful(dtype: np.dtype[Any]) -> bool:
+    """Return whether `dtype_tree` says all there is to say about a dtype."""
+    if not holds_bytes(dtype):
+        return False
+    try:
+        return _build(dtype_tree(dtype)) == dtype
+    except (TypeError, ValueError):
+        return False
+
+
+def array_bytes(array: AnyArray) -> Bytes:
+    """Return an array's bytes in C order, as a view where it has that order."""
+    if array.nbytes == 0:
+        return np.empty(0, np.uint8)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def bytes_array(raw: Bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> AnyArray:
+    """
+    Return the array of these bytes, without copying them.
+
+    Raises:
+        DecodeError: There are more or fewer bytes than the array has.
+
+    """
+    count = 1
+    for length in shape:
+        count *= length
+    if raw.nbytes != count * dtype.itemsize:
+        msg = f"{raw.nbytes} bytes are no array {list(shape)} of {dtype}"
+        raise DecodeError(msg)
+    if raw.nbytes == 0:
+        # np.empty would make an S0 an S1.
+        return np.ndarray(shape, dtype)
+    # np.ndarray rather than view(): a view of sub-array dtypes grows axes.
+    return np.ndarray(shape, dtype, buffer=raw.data)

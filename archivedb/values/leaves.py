@@ -1,0 +1,122 @@
+"""What of a skeleton goes into the catalog: its scalars, and its arrays."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archivedb.values import paths, skeleton
+from archivedb.values.decode import decode_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archivedb.values.skeleton import Skeleton, Tree
+
+MOST = 1000
+"""Leaves that a record has in the index; `find` reads the rest itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """
+    One scalar, as the index compares it.
+
+    Attributes:
+        path: Where it stands.
+        kind: ``"null"``, ``"bool"``, ``"number"`` or ``"text"``.
+        num: The number, an int of 64 bits or a float, or 0 and 1.
+        txt: The text; also that of a number which no column holds exactly.
+
+    """
+
+    path: str
+    kind: str
+    num: int | float | None
+    txt: str | None
+
+
+def leaf_value(value: Any) -> tuple[str, int | float | None, str | None] | None:
+    """
+    Return kind, number and text of a scalar, or None if it is no leaf.
+
+    Equal Python values give equal triples, so that a search finds them:
+    ``1 == 1.0 == np.float32(1)``; but ``True`` is not 1 here.
+    """
+    if value is None:
+        return "null", None, None
+    if hasattr(value, "item") and hasattr(value, "dtype") and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool):
+        return "bool", int(value), None
+    if isinstance(value, int):
+        if -(1 << 63) <= value < 1 << 63:
+            return "number", int(value), None
+        return "number", None, hex(value)
+    if isinstance(value, float):
+        # NaN is equal to nothing; SQLite would make it NULL.
+        return ("number", value, None) if value == value else ("nan", None, None)  # noqa: PLR0124
+    if isinstance(value, str):
+        return "text", None, value
+    return None
+
+
+_SCALAR_TAGS = frozenset({"$int", "$float", "$str", "$numpy"})
+
+
+def leaves(source: Skeleton) -> tuple[list[Leaf], bool]:
+    """
+    Return up to 1,000 scalars, nearest the root first, and whether that is all.
+
+    Text with surrogates is left out and counts as cut, since no database
+    takes it.
+    """
+    found: list[Leaf] = []
+    complete = True
+    queue: deque[tuple[str, Tree]] = deque([("", source.root)])
+    while queue:
+        path, node = queue.popleft()
+        while skeleton.tag_of(node) == skeleton.NODE_TAG:
+            node = source.table(node)
+        tag = skeleton.tag_of(node)
+        if skeleton.is_container(node):
+            for token, child in skeleton.children(node):
+                queue.append((f"{path}/{token}" if path else token, child))
+            continue
+        if tag is not None and tag not in _SCALAR_TAGS:
+            # Arrays and objects are no scalars; a $ref's target is indexed
+            # where it stands first.
+            continue
+        leaf = leaf_value(decode_inline(node) if tag else node)
+        if leaf is None:
+            continue
+        if len(found) == MOST or "\ud800" <= max(leaf[2] or " ") <= "\udfff":
+            complete = False
+            if len(found) == MOST:
+                break
+            continue
+        found.append(Leaf(path, *leaf))
+    return found, complete
+
+
+def lookup(source: Skeleton, path: str) -> Any:
+    """Return the scalar at a path; raises what `Skeleton.at` raises."""
+    return decode_inline(source.resolve(source.at(paths.parts(path))))
+
+
+def array_paths(source: Skeleton) -> Iterator[tuple[str, Tree]]:
+    """Yield the path and node of every array, where it stands first."""
+    todo = [("", source.root)]
+    while todo:
+        path, node = todo.pop()
+        while skeleton.tag_of(node) == skeleton.NODE_TAG:
+            node = source.table(node)
+        if skeleton.tag_of(node) == "$array":
+            yield path, node
+        elif skeleton.is_container(node):
+            todo += [
+                (f"{path}/{token}" if path else token, child)
+                for token, child in skeleton.children(node)
+                if type(child) is dict or type(child) is list
+            ]

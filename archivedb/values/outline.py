@@ -1,0 +1,104 @@
+"""A skeleton as lines for people: groups, dtypes, shapes, small values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archivedb.records import Node, readable_size
+from archivedb.values import digest, dtypes, skeleton
+from archivedb.values.decode import decode_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archivedb.values.skeleton import Skeleton, Tree
+
+WIDTH = 60
+"""Characters of a value that a line shows."""
+
+_KINDS = {None: "list", "$tuple": "tuple", "$objects": "array"}
+_CODED = frozenset({"$int", "$float", "$complex", "$str", "$bytes", "$numpy"})
+
+
+def outline(source: Skeleton, node: Tree, path: str = "") -> Iterator[Node]:
+    """
+    Yield a line for everything below a node, depth first.
+
+    Nothing is restored and no array is read, so a stranger's record is as safe
+    to look at as one's own.
+    """
+    stack = [(0, path, token, child) for token, child in _below(source, node)][::-1]
+    while stack:
+        depth, above, token, child = stack.pop()
+        here = f"{above}/{token}" if above else token
+        child = _through_table(source, child)
+        kind, text = describe(child)
+        yield Node(depth, token, here, kind, text)
+        if skeleton.is_container(child):
+            below = [(depth + 1, here, t, c) for t, c in skeleton.children(child)]
+            stack.extend(reversed(below))
+
+
+def describe(node: Tree) -> tuple[str, str]:
+    """Return the kind of a node, and what a line says of it."""
+    tag = skeleton.tag_of(node)
+    if skeleton.is_group(node):
+        return "group", _count(len(node if tag is None else node["$dict"]), "key")
+    if skeleton.is_container(node):
+        if tag == "$objects":
+            return "array", f"object {_shape(node['shape'])}"
+        return _KINDS[tag], _count(len(node if tag is None else node[tag]), "item")
+    if tag == "$array":
+        return _array(node)
+    if tag == skeleton.PATH_TAG:
+        return "value", f"the same object as {node[tag] or 'the whole'}"
+    value = decode_inline(node) if tag in _CODED else node
+    text = repr(value)
+    return "value", text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _array(node: Tree) -> tuple[str, str]:
+    kind = node.get("as", "array")
+    size = readable_size(_nbytes(node))
+    if kind == "pickle":
+        return "object", f"{node['class']} ({size}, cloudpickle)"
+    if kind == "str":
+        return "value", f"text of {size}"
+    if kind == "bytes":
+        return "value", f"bytes of {size}"
+    dtype = dtypes.tree_dtype(node["dtype"])
+    of = "list of " if kind == "list" else ""
+    return "array", f"{of}{dtype} {_shape(node['shape'])} {size}"
+
+
+def _nbytes(node: Tree) -> int:
+    count = dtypes.tree_dtype(node["dtype"]).itemsize
+    for length in node["shape"]:
+        count *= length
+    return int(count)
+
+
+def _shape(shape: list[int]) -> str:
+    return "\N{MULTIPLICATION SIGN}".join(map(str, shape)) if shape else "scalar"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _through_table(source: Skeleton, node: Tree) -> Tree:
+    while skeleton.tag_of(node) == skeleton.NODE_TAG:
+        node = source.table(node)
+    return node
+
+
+def _below(source: Skeleton, node: Tree) -> Iterator[tuple[str, Any]]:
+    node = source.resolve(node)
+    if skeleton.is_container(node):
+        return skeleton.children(node)
+    return iter([("value", node)])
+
+
+def blocks_of(node: Tree) -> int:
+    """Return how many bytes of block digests a ``$array`` node has."""
+    return digest.blocks_bytes(_nbytes(node))

@@ -1,0 +1,143 @@
+"""
+Who may run code here: Ed25519 signatures over what would be unpickled.
+
+The one module that knows cryptography and platformdirs.  The private key is
+made on first use in the user's data directory, mode 0600; ``ARCHIVEDB_KEY``
+names a file elsewhere.  Public keys of others lie in ``trusted/`` beside it.
+https://www.rfc-editor.org/rfc/rfc8032
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archivedb.errors import SigningError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+ENVIRONMENT = "ARCHIVEDB_KEY"
+
+_keys: dict[Path, Ed25519PrivateKey] = {}
+
+
+def key_file() -> Path:
+    """Return where this user's private key lies, or will."""
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("archivedb")) / "signing.key"
+
+
+def _message(skeleton: str, pickle: str | None) -> bytes:
+    return f"archivedb signature 1\n{skeleton}\n{pickle or '-'}\n".encode()
+
+
+def _private_key() -> Ed25519PrivateKey:
+    path = key_file()
+    if path not in _keys:
+        from cryptography.hazmat.primitives import serialization
+
+        try:
+            if not path.exists():
+                _make(path)
+        except OSError as error:
+            msg = (
+                f"cannot make the signing key {path}: {error.strerror}; "
+                f"name a file elsewhere with {ENVIRONMENT}"
+            )
+            raise SigningError(msg) from error
+        if path.stat().st_mode & 0o077:
+            msg = (
+                f"the signing key {path} can be read by others; "
+                f"if nobody has copied it, run `chmod 600 {path}`"
+            )
+            raise SigningError(msg)
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), None)
+        except ValueError as error:
+            msg = f"{path} is not a signing key: {error}"
+            raise SigningError(msg) from error
+        _keys[path] = key  # type: ignore[assignment,unused-ignore]
+    return _keys[path]
+
+
+def _make(path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Whole or not at all, and never over the key of a process that was quicker.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(temporary).unlink()
+
+
+def public_key() -> str:
+    """Return this user's public key as 64 hex digits, making the pair if need be."""
+    from cryptography.hazmat.primitives import serialization
+
+    raw = _private_key().public_key()
+    return raw.public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw
+    ).hex()
+
+
+def sign(skeleton: str, pickle: str | None = None) -> dict[str, str]:
+    """
+    Sign what a change would run.
+
+    Args:
+        skeleton: The digest of its skeleton, which holds those of its objects.
+        pickle: The digest of its pickle, in mode cloudpickle.
+
+    """
+    signature = _private_key().sign(_message(skeleton, pickle))
+    return {"key": public_key(), "ed25519": signature.hex()}
+
+
+def trusted_keys() -> frozenset[str]:
+    """Return the public keys whose payloads this user lets run."""
+    keys = set()
+    if key_file().exists():
+        keys.add(public_key())
+    for path in sorted(key_file().parent.glob("trusted/*.pub")):
+        keys.add(path.read_text().strip())
+    return frozenset(keys)
+
+
+def is_trusted(
+    signature: dict[str, str] | None, skeleton: str, pickle: str | None = None
+) -> bool:
+    """Return whether a trusted key signed exactly these digests."""
+    if not signature or signature.get("key") not in trusted_keys():
+        return False
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    try:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(
+            bytes.fromhex(signature["key"])
+        )
+        key.verify(bytes.fromhex(signature["ed25519"]), _message(skeleton, pickle))
+    except (InvalidSignature, ValueError, KeyError, TypeError):
+        return False
+    return True

@@ -1,0 +1,243 @@
+"""
+The skeleton's grammar: which JSON stands for what.
+
+========================= ====================================================
+a value that JSON has      itself: null, true, 1, 1.5, "text", a list, an object
+``{"$int": "-0x…"}``       an int beyond 64 bits
+``{"$float": "nan"}``      nan, inf, -inf, or the 16 hex digits of another NaN
+``{"$complex": [re, im]}`` a complex number
+``{"$str": base64}``       text with surrogates, as surrogatepass UTF-8
+``{"$bytes": base64}``     bytes
+``{"$tuple": […]}``        a tuple
+``{"$dict": [[k, v], …]}`` a dict with keys that are not all plain text
+``{"$numpy": dtype, …}``   a numpy scalar: ``value``, or ``hex`` of its bytes
+``{"$objects": […], …}``   an object array: its items flat, and its ``shape``
+``{"$array": n, …}``       array *n*: ``dtype``, ``shape``, ``digest``; ``as`` says
+                           that it stands for a ``list``, ``str``, ``bytes`` or
+                           ``pickle`` (then ``class`` names what was pickled)
+``{"$ref": path}``         the object that stands at this path, once more
+``{"$node": k}``           what stands in the flat node table; with it the whole
+                           skeleton is ``{"$nodes": […], "$root": …}``
+========================= ====================================================
+
+A key of the user's that begins with ``$`` is written with one ``$`` more.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from archivedb.errors import DecodeError, KeyNotFoundError, NotAGroupError
+from archivedb.values import json, paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Tree = Any
+"""JSON as Python has it."""
+
+MAX_DEPTH = 100
+"""JSON levels, beyond which a value moves into the flat node table: orjson
+stops at 254, and other readers earlier."""
+
+PATH_TAG, NODE_TAG, NODES_TAG = "$ref", "$node", "$nodes"
+
+
+def tag_of(node: Tree) -> str | None:
+    """Return the tag of a node, or None if it is a plain value."""
+    if type(node) is not dict:
+        return None
+    for key in node:
+        if key.startswith("$") and not key.startswith("$$"):
+            return str(key)
+        return None
+    return None
+
+
+def written_key(key: str) -> str:
+    """Return a text key as the skeleton has it."""
+    return "$" + key if key.startswith("$") else key
+
+
+def read_key(key: str) -> str:
+    """Return the text key that the skeleton wrote like this."""
+    return key.removeprefix("$")
+
+
+def _unfold(tree: Tree, what: str) -> tuple[list[Tree], Tree]:
+    """Return the flat node table, empty for most, and the root."""
+    if tag_of(tree) != NODES_TAG:
+        return [], tree
+    try:
+        return list(tree[NODES_TAG]), tree["$root"]
+    except (KeyError, TypeError) as error:
+        msg = f"the {what} has a node table without a root"
+        raise DecodeError(msg) from error
+
+
+class Skeleton:
+    """
+    A parsed skeleton: finds what stands at a path, without decoding it.
+
+    Args:
+        text: The skeleton's bytes, whose digest has been checked.
+        what: Whose they are, for errors.
+
+    Raises:
+        DecodeError: The bytes are no skeleton.
+
+    """
+
+    def __init__(self, text: bytes | memoryview, what: str = "skeleton") -> None:
+        # Only a skeleton that shares objects needs to find them again.
+        self.shares = b'"$ref"' in bytes(text)
+        self.nodes, self.root = _unfold(json.loads(text, what), what)
+
+    @classmethod
+    def of(cls, tree: Tree) -> Skeleton:
+        """Return the skeleton of JSON that is part of a checked envelope."""
+        made = cls.__new__(cls)
+        made.shares = True
+        made.nodes, made.root = _unfold(tree, "envelope")
+        return made
+
+    def resolve(self, node: Tree) -> Tree:
+        """
+        Return a node after following the node table and references.
+
+        Raises:
+            DecodeError: They lead nowhere, or round and round.
+
+        """
+        for _ in range(len(self.nodes) + 10_000):
+            tag = tag_of(node)
+            if tag == NODE_TAG:
+                node = self.table(node)
+            elif tag == PATH_TAG:
+                node = self.target(node)
+            else:
+                return node
+        msg = "the skeleton's references go round in a circle"
+        raise DecodeError(msg)
+
+    def table(self, node: Tree) -> Tree:
+        """Return what a ``$node`` stands for."""
+        try:
+            number = node[NODE_TAG]
+            if number < 0:
+                raise IndexError(number)  # noqa: TRY301 - negative is no index here
+            return self.nodes[number]
+        except (IndexError, TypeError) as error:
+            msg = f"the skeleton has no node {node[NODE_TAG]!r}"
+            raise DecodeError(msg) from error
+
+    def target(self, node: Tree) -> Tree:
+        """Return the node that a ``$ref`` points at."""
+        try:
+            return self.at(paths.parts(node[PATH_TAG]))
+        except (KeyNotFoundError, NotAGroupError, AttributeError) as error:
+            msg = f"the skeleton refers to {node[PATH_TAG]!r}, which is not in it"
+            raise DecodeError(msg) from error
+
+    def at(self, steps: tuple[Any, ...], start: Tree = ...) -> Tree:
+        """
+        Return the node at a path.
+
+        Args:
+            steps: Tokens of a path, or keys as the user's dict has them.
+            start: The node that the path begins at; the root if left out.
+
+        Raises:
+            KeyNotFoundError: Nothing is there.
+            NotAGroupError: The path goes on below a leaf.
+
+        """
+        node = self.root if start is ... else start
+        for count, step in enumerate(steps):
+            node = self._step(self.resolve(node), step, steps[: count + 1])
+        return node
+
+    def _step(self, node: Tree, step: Any, walked: tuple[Any, ...]) -> Tree:
+        tag = tag_of(node)
+        if type(node) is list or tag in ("$tuple", "$objects"):
+            items = node if tag is None else node[tag]
+            index = step if type(step) is int else paths.token_item(str(step))
+            if index is None or not -len(items) <= index < len(items):
+                raise _no_key(walked)
+            return items[index]
+        if tag == "$dict":
+            wanted = {step, key_step(step)}
+            for token, child in children(node):
+                if token in wanted:
+                    return child
+            raise _no_key(walked)
+        if type(node) is dict and tag is None:
+            written = written_key(paths.token_key(step)) if type(step) is str else ""
+            if type(step) is str and written in node:
+                return node[written]
+            raise _no_key(walked)
+        msg = f"{paths.show(walked[:-1])!r} is a leaf: nothing lies below it"
+        raise NotAGroupError(msg)
+
+
+def _no_key(walked: tuple[Any, ...]) -> KeyNotFoundError:
+    parent = paths.show(walked[:-1])
+    where = f"in {parent!r}" if parent else "at the top"
+    last = walked[-1]
+    key = paths.token_key(last) if isinstance(last, str) else last
+    return KeyNotFoundError(f"there is no key {key!r} {where}")
+
+
+def key_step(key: Any) -> str:
+    """Return the token of a step: of a text token, or of any other key."""
+    # Imported here because keys are encoded by the walk that imports this.
+    from archivedb.values.encode import encode_key
+
+    if type(key) is str:
+        return paths.key_token(paths.token_key(key))
+    return tree_token(encode_key(key))
+
+
+def tree_token(key: Tree) -> str:
+    """Return the token of an encoded key that is not plain text."""
+    if type(key) is str:
+        return paths.key_token(key)
+    if tag_of(key) == "$str":
+        raw = base64.b64decode(key["$str"])
+        return paths.key_token(raw.decode("utf-8", "surrogatepass"))
+    return "$" + paths.key_token("-" + json.dumps(key).decode())[1:]
+
+
+def children(node: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield the token and the node of each child of a group or sequence."""
+    tag = tag_of(node)
+    if tag is None and type(node) is dict:
+        for key, child in node.items():
+            yield paths.key_token(read_key(key)), child
+    elif tag is None and type(node) is list:
+        for index, child in enumerate(node):
+            yield paths.item_token(index), child
+    elif tag in ("$tuple", "$objects"):
+        for index, child in enumerate(node[tag]):
+            yield paths.item_token(index), child
+    elif tag == "$dict":
+        seen: set[str] = set()
+        for index, (key, child) in enumerate(node["$dict"]):
+            token = tree_token(key)
+            # Two NaNs are two keys with one spelling.
+            token = token if token not in seen else f"$#{index}"
+            seen.add(token)
+            yield token, child
+
+
+def is_group(node: Tree) -> bool:
+    """Return whether a resolved node is a dict."""
+    return type(node) is dict and tag_of(node) in (None, "$dict")
+
+
+def is_container(node: Tree) -> bool:
+    """Return whether a resolved node has children."""
+    return (
+        type(node) is list or is_group(node) or (tag_of(node) in ("$tuple", "$objects"))
+    )
