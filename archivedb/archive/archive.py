@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from archivedb.archive import indexing, loading, plain, saving
+from archivedb.archive import indexing, loading, plain, resolving, rows, saving
 from archivedb.archive.address import locate
-from archivedb.archive.core import Core, set_aside
+from archivedb.archive.core import Core, migrate, set_aside
 from archivedb.archive.folder import Folder
 from archivedb.archive.inspection import Inspection
 from archivedb.archive.recordset import RecordSet
-from archivedb.catalog import reading, schema
+from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveExistsError,
     CatalogDamagedError,
@@ -242,13 +242,13 @@ class Archive:
         """
         self._core.require_existing()
         if isinstance(path, Record):
-            return loading.read_path(self._core, self._row(path, None), ())
-        array = loading.read_array(self._core, path)
+            return resolving.read_path(self._core, self._row(path, None), ())
+        array = resolving.read_array(self._core, path)
         if array is not None:
             return array
-        place = loading.find_place(self._core, path)
+        place = resolving.find_place(self._core, path)
         if place is not None:
-            return loading.read_path(self._core, *place)
+            return resolving.read_path(self._core, *place)
         steps = paths.parts(path)
         folder = "/".join(str(step) for step in steps)
         with self._core.reading() as connection:
@@ -263,7 +263,7 @@ class Archive:
             path = path.name
         if not isinstance(path, (str, tuple)) or not self._core.exists:
             return False
-        place = loading.find_place(self._core, path)
+        place = resolving.find_place(self._core, path)
         if place is None:
             folder = "/".join(str(step) for step in paths.parts(path))
             with self._core.reading() as connection:
@@ -296,7 +296,7 @@ class Archive:
             RecordNotFoundError: There is no such record or version.
 
         """
-        return loading.record_of(self._row(name, version))
+        return rows.record_of(self._row(name, version))
 
     def versions(self, name: str | Record) -> list[Record]:
         """
@@ -309,7 +309,7 @@ class Archive:
         row = self._row(name, None)
         with self._core.reading() as connection:
             return [
-                loading.record_of(each)
+                rows.record_of(each)
                 for each in reading.all_versions(connection, row.name)
             ]
 
@@ -323,7 +323,7 @@ class Archive:
         """
         row = self._row(name, None)
         with self._core.reading() as connection:
-            return [loading.change_of(c) for c in reading.history(connection, row.name)]
+            return [rows.change_of(c) for c in reading.history(connection, row.name)]
 
     def outline(
         self, name: str | Record, *, version: int | None = None
@@ -387,8 +387,8 @@ class Archive:
                 msg = f"there is no folder {folder!r}; list all with `archivedb ls`"
                 raise RecordNotFoundError(msg)
             folders = reading.subfolders(connection, folder)
-            rows = reading.direct(connection, folder)
-        return folders, [loading.record_of(row) for row in rows]
+            found = reading.direct(connection, folder)
+        return folders, [rows.record_of(row) for row in found]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of all records, in order."""
@@ -485,8 +485,7 @@ class Archive:
             CatalogError: It is no catalog, or cannot be upgraded.
 
         """
-        address = locate(db, None)
-        return schema.upgrade(address.catalog)
+        return migrate(locate(db, None))
 
     # Being an object ----------------------------------------------------
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from archivedb.archive.address import Address
     from archivedb.formats.envelope import Content
+    from archivedb.records import Migration
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()
 
@@ -99,9 +100,9 @@ class Core:
         with self._opening:
             if self._database is not None:
                 return True
-            catalog = self.address.catalog
-            if catalog.is_file() and catalog.stat().st_size:
-                self._attach(self._open_database())
+            database = self._open_database()
+            if database is not None:
+                self._attach(database)
             elif self.store.identity() is None:
                 return False
             elif self.readonly:
@@ -114,10 +115,12 @@ class Core:
                 self.create()
         return True
 
-    def _open_database(self) -> Database:
-        database = Database(
-            self.address.catalog, readonly=self.readonly, durable=self.durable
-        )
+    def _open_database(self) -> Database | None:
+        """Return the catalog, or None if there is none, or an empty one."""
+        catalog = self.address.catalog
+        if not catalog.is_file() or not catalog.stat().st_size:
+            return None
+        database = Database(catalog, readonly=self.readonly, durable=self.durable)
         try:
             try:
                 database.require_current()
@@ -125,9 +128,14 @@ class Core:
                 if not self._migrate or self.readonly:
                     raise
                 database.close()
-                with self.store.writers_lock():
-                    schema.upgrade(self.address.catalog)
+                migrate(self.address)
                 database.require_current()
+            except CatalogError:
+                # Its creator is at work, or was killed before it committed.
+                if not database.is_empty():
+                    raise
+                database.close()
+                return None
         except BaseException:
             database.close()
             raise
@@ -172,7 +180,9 @@ class Core:
             # Two processes may both find nothing; the lock says who begins.
             with self.store.writers_lock():
                 made = self._create_locked()
-            self._attach(self._open_database())
+            database = self._open_database()
+            assert database is not None  # noqa: S101 - it was just made
+            self._attach(database)
         return made
 
     def _create_locked(self) -> bool:
@@ -259,6 +269,15 @@ class Core:
         """Replace, in a child, the locks that a thread of the parent may hold."""
         self._opening = threading.RLock()
         self.paths = writing.PathIds()
+
+
+def migrate(address: Address) -> Migration:
+    """Upgrade an older catalog, under the writers' lock; see `schema.upgrade`."""
+    if not address.catalog.is_file():
+        msg = f"there is no archive at {address}"
+        raise ArchiveNotFoundError(msg)
+    with PayloadStore(address.payloads).writers_lock():
+        return schema.upgrade(address.catalog)
 
 
 def set_aside(address: Address) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archivedb.archive.core import Core
     from archivedb.formats.base import Source
     from archivedb.formats.envelope import Content, Entry
-    from archivedb.store.directory import PayloadFile
+    from archivedb.store.files import PayloadFile
     from archivedb.values.skeleton import Skeleton
 
 CLOCK_SLACK = 2.0

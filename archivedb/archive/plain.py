@@ -7,7 +7,6 @@ The seed of archivedb: ``save(data, path, mode)`` and ``load(path, mode)``.
 
 from __future__ import annotations
 
-import uuid as uuids
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from archivedb.formats import get_format
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
 from archivedb.store import naming
-from archivedb.store.directory import PlainDirectory
+from archivedb.store.plain import PlainDirectory
 from archivedb.values import pickled, signing
 from archivedb.values.decode import decode
 from archivedb.values.encode import encode
@@ -84,7 +83,7 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
 
 def _next_entry(directory: PlainDirectory, old: list[str]) -> Entry:
     """Return the entry of the record's next version; plain records have one name."""
-    entry = Entry("save", str(uuids.uuid4()), directory.root.name, 1, now(), 1)
+    entry = Entry("save", naming.uuid7(), directory.root.name, 1, now(), 1)
     if old:
         try:
             with directory.open(old[-1]) as source:

@@ -13,35 +13,49 @@ import time
 from pathlib import Path
 from typing import Any
 
+from archivedb.values.encode import encode_inline
+
 GIT_SECONDS = 10.0
 """How long a commit and its dirty flag are believed."""
 
+_SLURM_IDS = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_PROCID", "SLURM_ARRAY_TASK_ID")
+
 _lock = threading.Lock()
-_facts: tuple[Any, dict[str, Any]] | None = None
+_facts: tuple[Any, Any] | None = None
 _git: tuple[str, float, dict[str, Any]] | None = None
 
 
-def provenance() -> dict[str, Any]:
+def _new_lock() -> None:
+    global _lock  # noqa: PLW0603 - a thread of the parent may hold the old one
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
+
+
+def provenance() -> Any:
     """
     Return user, host, Python, package versions, git commit, argv and SLURM facts.
 
-    They are gathered when they have changed, not at every save.
+    They are gathered when they have changed, not at every save, and come
+    encoded inline, as envelopes hold them.
     """
     global _facts  # noqa: PLW0603 - facts of the process
     with _lock:
         directory = _directory()
         git = _git_facts(directory)
-        slurm = {k: v for k, v in os.environ.items() if k.startswith("SLURM_")}
-        # New modules bring new versions; their number tells at once.
-        state = (directory, len(sys.modules), tuple(sys.argv), slurm, git)
+        # New modules bring new versions, a new step new SLURM facts; their
+        # number, and its id, tell at once.
+        step = tuple(map(os.environ.get, _SLURM_IDS))
+        state = (directory, len(sys.modules), tuple(sys.argv), step, git)
         if _facts is None or _facts[0] != state:
-            _facts = (state, _gather(directory, git, slurm))
+            gathered = _gather(directory, git)
+            _facts = (state, encode_inline(gathered, "provenance"))
         return _facts[1]
 
 
-def _gather(
-    directory: str, git: dict[str, Any], slurm: dict[str, str]
-) -> dict[str, Any]:
+def _gather(directory: str, git: dict[str, Any]) -> dict[str, Any]:
+    slurm = {k: v for k, v in os.environ.items() if k.startswith("SLURM_")}
     facts: dict[str, Any] = {
         "user": _user(),
         "host": socket.gethostname(),

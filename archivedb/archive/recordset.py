@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.loading import reader_of, record_of
+from archivedb.archive.loading import reader_of
+from archivedb.archive.rows import record_of
 from archivedb.catalog import reading
 from archivedb.errors import RecordNotFoundError, StorageError
 from archivedb.values import json

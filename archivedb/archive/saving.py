@@ -9,15 +9,14 @@ opener indexes, never a row that points at nothing.
 
 from __future__ import annotations
 
-import uuid as uuids
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive import indexing
 from archivedb.archive.core import Core, now
-from archivedb.archive.loading import new_record, record_of
 from archivedb.archive.provenance import provenance
+from archivedb.archive.rows import new_record, record_of
 from archivedb.catalog import reading, writing
 from archivedb.errors import (
     ArchiveError,
@@ -72,7 +71,7 @@ def facts(
             msg = f"a tag is a word, not {word!r}"
             raise EncodeError(msg)
     tree = encode_inline(dict(metadata or {}), "metadata")
-    found = encode_inline(provenance(), "provenance") if gather else {}
+    found = provenance() if gather else {}
     return Facts(tree, tuple(sorted(set(words))), found)
 
 
@@ -116,7 +115,7 @@ def save(  # noqa: PLR0913 - what a save consists of
                 return record_of(newest)
         entry = Entry(
             kind="save",
-            record=str(uuids.uuid4()) if newest is None else newest.uuid,
+            record=naming.uuid7() if newest is None else newest.uuid,
             name=name,
             position=(history or 0) + 1,
             time=now(),

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from archivedb.catalog import schema
-from archivedb.errors import CatalogDamagedError, CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +96,7 @@ class Database:
 
     def _make_engine(self) -> Engine:
         engine = create_engine(
-            "sqlite://",
+            URL.create("sqlite", database=str(self.path)),
             creator=self._connect,
             poolclass=QueuePool,
             pool_size=_READERS,
@@ -151,16 +150,12 @@ class Database:
             yield
         except (DBAPIError, sqlite3.Error) as error:
             original = error.orig if isinstance(error, DBAPIError) else error
-            # The low byte is the error, the rest says more of it.
-            code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
-            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                msg = (
-                    f"the catalog {self.path} is damaged: {original}; "
-                    "`archivedb reindex` rebuilds it from the payloads"
-                )
-                raise CatalogDamagedError(msg) from error
-            msg = f"the catalog {self.path} cannot be used: {original}"
-            raise CatalogError(msg) from error
+            raise schema.unusable(str(self.path), original) from error
+
+    def is_empty(self) -> bool:
+        """Return what `schema.is_empty` returns."""
+        with self.reading() as connection:
+            return schema.is_empty(connection)
 
     def require_current(self) -> None:
         """Raise what `schema.require_current` raises."""

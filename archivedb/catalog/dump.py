@@ -9,6 +9,8 @@ from sqlalchemy import select
 from archivedb.catalog import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 # Numbers that SQLite gives out say nothing: each stands for this key.
@@ -18,6 +20,14 @@ _KEYS = {
     "path": ("side", "path"),
     "provenance": ("digest",),
     "version": ("record_id", "version"),
+}
+_REFERENCES = {
+    "newest_id": "version",
+    "path_id": "path",
+    "payload_id": "payload",
+    "provenance_id": "provenance",
+    "record_id": "record",
+    "version_id": "version",
 }
 # Interned texts stay when the last that used them is gone.
 _LEFT_OUT = frozenset({"archive", "check", "path", "provenance"})
@@ -39,29 +49,22 @@ def dump(connection: Connection) -> list[tuple[Any, ...]]:
             chosen = [columns[name] for name in _KEYS[table]]
             keys[table] = {}
             for row in connection.execute(select(columns.id, *chosen)):
-                parts = [
-                    _plain(column, value)
-                    for column, value in zip(chosen, row[1:], strict=True)
-                ]
-                keys[table][row[0]] = tuple(parts)
+                keys[table][row[0]] = cells(chosen, row[1:])
         return keys[table][number]
 
-    def _plain(column: Any, value: Any) -> Any:
-        for reference in column.foreign_keys:
-            return key_of(reference.column.table.name, value)
-        return value
+    def cells(columns: Sequence[Any], row: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(
+            key_of(_REFERENCES[column.name], value)
+            if column.name in _REFERENCES
+            else value
+            for column, value in zip(columns, row, strict=True)
+        )
 
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, table in tables.metadata.tables.items():
         if name in _LEFT_OUT:
             continue
         columns = [column for column in table.c if column.name != "id"]
-        for row in connection.execute(select(*columns)):
-            cells = [
-                key_of("version", value)
-                if column.name == "newest_id"
-                else _plain(column, value)
-                for column, value in zip(columns, row, strict=True)
-            ]
-            rows.append((name, *cells))
+        found = connection.execute(select(*columns)).all()
+        rows += [(name, *cells(columns, row)) for row in found]
     return sorted(rows, key=repr)

@@ -36,6 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from archivedb.catalog import tables
 from archivedb.errors import (
     ArchiveNotFoundError,
+    CatalogDamagedError,
     CatalogError,
     CatalogNewerError,
     CatalogOutdatedError,
@@ -233,6 +234,23 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def unusable(address: str, error: object) -> CatalogError:
+    """Return the error for a catalog that SQLite cannot use."""
+    # The low byte is the error, the rest says more of it.
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return CatalogDamagedError(
+            f"the catalog {address} is damaged: {error}; "
+            "`archivedb reindex` rebuilds it from the payloads"
+        )
+    return CatalogError(f"the catalog {address} cannot be used: {error}")
+
+
+def is_empty(connection: Connection) -> bool:
+    """Return whether a database has no tables: its creator was killed."""
+    return not inspect(connection).get_table_names()
+
+
 def _address(connection: Connection) -> str:
     """Return what to call the catalog in a message."""
     return connection.engine.url.database or "this database"
@@ -246,9 +264,7 @@ def _recognise(connection: Connection) -> str:
         # An unknown revision may also be that of another program's database.
         ours = found in KNOWN or inspect(connection).has_table(tables.archive.name)
     except DBAPIError as error:
-        raise CatalogError(
-            f"{address} cannot be read as an archivedb catalog: {error.orig}"
-        ) from error
+        raise unusable(address, error.orig) from error
     if found is None or not ours:
         raise CatalogError(f"{address} is not an archivedb catalog")
     if found not in KNOWN:

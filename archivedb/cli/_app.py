@@ -139,12 +139,9 @@ app = typer.Typer(
 def _print_version(wanted: bool) -> None:
     if not wanted:
         return
-    from importlib.metadata import PackageNotFoundError, version
+    from archivedb import __version__
 
-    try:
-        print(f"archivedb {version('archivedb')}")
-    except PackageNotFoundError:
-        print("archivedb, a checkout that is not installed")
+    print(f"archivedb {__version__}")
     raise typer.Exit
 
 
@@ -172,23 +169,39 @@ def run() -> None:
         SystemExit: Always, with the exit code.
 
     """
+    _prepare_streams()
+    code: Any
+    try:
+        typer.main.get_command(app).main(prog_name="archivedb")
+    except SystemExit as end:
+        code = end.code
+    except (Exception, KeyboardInterrupt) as error:
+        # From outside of any command: while its words were read, or its help
+        # was printed.
+        code = report(error)
+        if code is None:
+            raise
+    sys.exit(_flushed(code))
+
+
+def _prepare_streams() -> None:
+    """Make streams of those that the shell closed, and of all that show any text."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is no reason to fail.
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _flushed(code: Any) -> Any:
+    """Write what is still buffered, and return the exit code."""
     try:
-        try:
-            typer.main.get_command(app).main(prog_name="archivedb")
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError as error:
-        _silence()
-        sys.exit(report(error))
-
-
-def _silence() -> None:
-    """Let the interpreter flush its streams into nothing on its way out."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+        sys.stdout.flush()
+    except OSError as error:
+        # Let the interpreter flush into nothing on its way out.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+        return code or report(error)
+    return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import h5py
@@ -112,9 +113,9 @@ def _value(dataset: Any, path: str) -> Any:
     return dataset[()]
 
 
-def write_hdf5(file: Any, data: dict[Any, Any]) -> None:
+def write_hdf5(path: Path, data: dict[Any, Any]) -> None:
     """
-    Write a dict into an open HDF5 file.
+    Write a dict into a new HDF5 file.
 
     Dicts become groups; arrays, numbers, text and lists of one kind of them
     become datasets; None is a dataset without a value.
@@ -123,6 +124,11 @@ def write_hdf5(file: Any, data: dict[Any, Any]) -> None:
         ArchiveError: HDF5 has no form for something in it.
 
     """
+    with h5py.File(path, "x", track_order=True) as file:
+        _write_tree(file, data)
+
+
+def _write_tree(file: Any, data: dict[Any, Any]) -> None:
     todo: list[tuple[Any, str, Any]] = [(file, "", data)]
     while todo:
         group, path, items = todo.pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import (
@@ -85,16 +86,24 @@ def _load(archive: Archive, path: str, version: int | None) -> Any:
 
 def _step_into(value: Any, name: str, inside: str) -> Any:
     """Return what stands at a path inside a value that was loaded whole."""
-    from archivedb.values import paths
-
     for token in inside.split("/"):
-        try:
-            if isinstance(value, dict):
-                value = value[paths.token_key(token)]
-            else:
-                value = value[int(token.strip("[]"))]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        below = [item for step, item in _children(value) if token == step]
+        if not below:
             raise KeyNotFoundError(
                 f"there is no {inside!r} in that version of {name!r}"
-            ) from error
+            )
+        value = below[0]
     return value
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a value, each with its step in a path."""
+    from archivedb.values import paths
+    from archivedb.values.skeleton import key_step
+
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key_step(key), item
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield paths.item_token(index), item

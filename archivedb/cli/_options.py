@@ -8,6 +8,16 @@ import typer
 
 from archivedb.cli._complete import complete_folder, complete_name
 
+
+def check_text(text: str) -> str:
+    """Refuse bytes that are no text: no name in an archive has such."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{text!r} is not valid UTF-8") from None
+    return text
+
+
 Db = Annotated[
     str | None,
     typer.Option(
@@ -24,7 +34,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The record's name.", autocompletion=complete_name
+        metavar="NAME",
+        help="The record's name.",
+        autocompletion=complete_name,
+        callback=check_text,
     ),
 ]
 
@@ -34,6 +47,17 @@ Path = Annotated[
         metavar="NAME",
         help="The record's name, and a path inside it if wanted.",
         autocompletion=complete_name,
+        callback=check_text,
+    ),
+]
+
+Place = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A record, a path inside one, or a folder; all if left out.",
+        autocompletion=complete_name,
+        callback=check_text,
     ),
 ]
 
@@ -43,6 +67,7 @@ Folder = Annotated[
         metavar="FOLDER",
         help="Only what lies below this folder.",
         autocompletion=complete_folder,
+        callback=check_text,
     ),
 ]
 

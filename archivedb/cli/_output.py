@@ -88,7 +88,7 @@ def table(
             heading,
             justify="right" if heading in right else "left",
             overflow="fold",
-            no_wrap=heading in right,
+            no_wrap=heading in right or heading == "saved at",
         )
     for row in rows:
         # Text, so that brackets in a name are not taken for markup.
@@ -101,9 +101,8 @@ def when(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def short(value: Any, limit: int = 60) -> str:
-    """Return a value on one line, cut if it is long."""
-    text = value if isinstance(value, str) else _json.one_line(value)
+def short(text: str, limit: int = 60) -> str:
+    """Return a text, cut if it is long."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

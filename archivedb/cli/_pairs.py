@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
+
+from archivedb.cli._json import one_line
+from archivedb.cli._options import check_text
 
 
 def parse_pairs(
@@ -30,6 +33,7 @@ def parse_pairs(
     """
     facts: dict[str, Any] = {}
     for text in texts:
+        check_text(text)
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise typer.BadParameter(
@@ -46,6 +50,17 @@ def parse_pairs(
             )
         facts[key] = _value(value)
     return facts
+
+
+def format_pairs(facts: Mapping[str, Any]) -> str:
+    """Return facts as they may be typed again."""
+    return " ".join(f"{key}={_text(value)}" for key, value in facts.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str) and _value(value) == value:
+        return value
+    return one_line(value)
 
 
 def _value(text: str) -> Any:

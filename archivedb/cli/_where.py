@@ -30,6 +30,8 @@ def address(db: str | None) -> str:
 
     """
     if db is not None:
+        if not db:
+            raise ArchiveNotFoundError("--db names no archive: it is empty")
         return db
     here = Path.cwd()
     for directory in (here, *here.parents):

@@ -12,7 +12,6 @@ from typing import Any
 import typer
 
 from archivedb.cli import _json
-from archivedb.errors import ArchiveError
 
 
 def check_suffix(file: str) -> None:
@@ -61,25 +60,16 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write_hdf5(path: Path, value: Any) -> None:
-    import h5py
-
     from archivedb.cli._hdf5 import write_hdf5
 
-    if not isinstance(value, dict):
-        # A path may lead to one array, and a file has a root group.
-        value = {"data": value}
-    with h5py.File(path, "x", track_order=True) as file:
-        write_hdf5(file, value)
+    # A path may lead to one array, and a file has a root group.
+    write_hdf5(path, value if isinstance(value, dict) else {"data": value})
 
 
 def _write_pickle(path: Path, value: Any) -> None:
-    import cloudpickle
+    from archivedb.values import pickled
 
-    try:
-        data = cloudpickle.dumps(value, protocol=5)
-    except Exception as error:
-        raise ArchiveError(f"this cannot be pickled: {error}") from error
-    path.write_bytes(data)
+    path.write_bytes(pickled.dumps(value))
 
 
 _WRITERS: dict[str, Callable[[Path, Any], None]] = {

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from archivedb.cli import _json
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
-from archivedb.cli._pairs import parse_pairs
+from archivedb.cli._complete import complete_folder
+from archivedb.cli._pairs import format_pairs, parse_pairs
 from archivedb.cli._where import reading
 
 
@@ -22,7 +22,13 @@ def find(
     *,
     db: options.Db = None,
     under: Annotated[
-        str, typer.Option(metavar="FOLDER", help="Only what lies below this folder.")
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Only what lies below this folder.",
+            autocompletion=complete_folder,
+            callback=options.check_text,
+        ),
     ] = "",
     limit: Annotated[
         int | None,
@@ -52,7 +58,7 @@ def find(
             [
                 (
                     *output.record_cells(record),
-                    output.short(_json.one_line(record.metadata)),
+                    output.short(format_pairs(record.metadata)),
                 )
                 for record in records
             ],

@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 def tree(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A record, a path inside one, or a folder; all if left out.",
-            autocompletion=options.complete_name,
-        ),
-    ] = "",
+    name: options.Place = "",
     *,
     db: options.Db = None,
     version: options.Version = None,

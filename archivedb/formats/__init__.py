@@ -25,7 +25,7 @@ _FORMATS: PluginTable[Format] = PluginTable(
 _SUFFIXES = {".h5": "hdf5", ".json": "json", ".zip": "cloudpickle"}
 
 
-def require_mode(mode: str) -> None:
+def require_mode(mode: object) -> None:
     """
     Raise unless there is such a mode; imports nothing of it.
 

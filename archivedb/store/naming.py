@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import threading
@@ -15,6 +16,14 @@ _PATTERN = re.compile(
 )
 _lock = threading.Lock()
 _last = 0
+
+
+def _new_lock() -> None:
+    global _lock  # noqa: PLW0603 - a thread of the parent may hold the old one
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
 
 
 def uuid7(after: int = 0) -> str:

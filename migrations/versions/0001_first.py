@@ -151,12 +151,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["version_id"], ["version.id"], name="fk_array_version_id"
         ),
-        sa.ForeignKeyConstraint(
-            ["payload_id"], ["payload.id"], name="fk_array_payload_id"
-        ),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_array_payload_id", "array", ["payload_id"])
 
     op.create_table(
         "path",
@@ -179,8 +175,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["path_id"], ["path.id"], name="fk_leaf_path_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_leaf_num", "leaf", ["path_id", "num", "record_id"])
-    op.create_index("ix_leaf_txt", "leaf", ["path_id", "txt", "record_id"])
+    for column in ("num", "txt"):
+        op.create_index(
+            f"ix_leaf_{column}",
+            "leaf",
+            ["path_id", column, "record_id"],
+            sqlite_where=sa.text(f"{column} IS NOT NULL"),
+        )
 
     op.create_table(
         "tag",

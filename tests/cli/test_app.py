@@ -101,6 +101,10 @@ def test_unknown_mode_is_wrong_usage(run: Run) -> None:
         ("rm", "al"),
         ("ls", "none"),
         ("ls", "-r", "none"),
+        ("ls", "-lr", "none"),
+        ("ls", "--json", "none"),
+        ("ls", "cu/x"),
+        ("ls", "-r", "cu/x"),
         ("ls", "a//b"),
         ("save", "none.json", "x"),
     ],
@@ -327,3 +331,56 @@ def test_a_terminal_without_unicode(shell: Shell) -> None:
     assert done.stdout == "al/\ncu\ngr\\xf6\\xdfe\n"
     done = shell("load", "größe", PYTHONIOENCODING="ascii")
     assert json.loads(done.stdout) == {"Å": "µ"}
+
+
+@pytest.mark.usefixtures("archive")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("ls >&-", 0, ""),
+        ("ls 2>&-", 0, ""),
+        ("ls <&-", 0, ""),
+        ("show none >&- 2>&-", 1, ""),
+        ("save - x <&-", 1, "not JSON"),
+        ("ls >/dev/full", 1, "No space left"),
+        ("load cu >/dev/full", 1, "No space left"),
+        ("--help >/dev/full", 1, "No space left"),
+    ],
+)
+def test_streams_that_are_closed_or_full(command: str, code: int, said: str) -> None:
+    """A stream that the shell closed, or a full disk, is no traceback."""
+    if "/dev/full" in command and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    done = subprocess.run(  # noqa: S602 - redirections are what is tested
+        f"{sys.executable} -m archivedb {command}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert said in done.stderr
+    assert bool(done.stderr) is bool(said)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("archive")
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("load",), ("ls",), ("rm",), ("find",), ("find", "--under")],
+)
+def test_bytes_that_are_no_text(arguments: tuple[str, ...]) -> None:
+    """A name that is not UTF-8 is wrong usage."""
+    done = subprocess.run(
+        [sys.executable, "-m", "archivedb", *arguments, b"a=\xff"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "not valid UTF-8" in done.stderr
+
+
+def test_an_empty_address(run: Run) -> None:
+    """An address that is empty is said to be, and nothing is searched for."""
+    assert "--db" in run("ls", "--db", "", code=3).stderr

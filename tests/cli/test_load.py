@@ -59,7 +59,10 @@ def test_load_a_version(run: Run) -> None:
     assert "more" not in first
     text = run("load", "al/fcc/run-1/inputs/cutoff", "--version", "1").stdout
     assert text == "350\n"
+    text = run("load", "al/fcc/run-1/outputs", "--version", "1").stdout
+    assert json.loads(text)["forces"] == [[0, 1, 2], [3, 4, 5]]
     run("load", "al/fcc/run-1/more", "--version", "1", code=1)
+    run("load", "al/fcc/run-1/inputs/cutoff/x", "--version", "1", code=1)
     assert run("load", "al/fcc/run-1/more", "--version", "2").stdout == "1\n"
 
 
@@ -132,10 +135,6 @@ def test_load_into_a_directory_that_is_not_there(run: Run) -> None:
     assert "none" in result.stderr
 
 
-class Thing:
-    """A class that only pickle knows."""
-
-
 def test_what_a_stranger_signed_does_not_run(
     run: Run, archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,3 +162,25 @@ def test_damage_is_a_sentence(run: Run) -> None:
     result = run("load", "cu", code=1)
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
+
+
+def test_load_what_is_deep(run: Run, archive: str) -> None:
+    """Depth is no limit on the way out, either."""
+    value: dict[str, Any] = {"end": 1}
+    for _ in range(3000):
+        value = {"k": value}
+    with Archive(archive) as opened:
+        opened.save(value, "deep", mode="json")
+    assert run("load", "deep").stdout.count('"k"') == 3000
+    run("load", "deep", "-o", "deep.json")
+    assert Path("deep.json").read_text().count('"k"') == 3000
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.h5", "out.pkl"])
+def test_load_over_a_directory(run: Run, archive: str, name: str) -> None:
+    """What cannot be replaced is named, and nothing is left behind."""
+    Path("sub").mkdir()
+    Path("sub", name).mkdir()
+    result = run("load", "cu", "--db", archive, "-o", f"sub/{name}", code=1)
+    assert name in result.stderr
+    assert [path.name for path in Path("sub").iterdir()] == [name]

@@ -98,6 +98,19 @@ def test_a_directory_that_may_only_be_read(run: Run) -> None:
             path.chmod(0o755)
 
 
+def test_what_may_not_be_written_is_opened_to_be_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing may be written, nothing is, and the rest works."""
+    _create("runs.db")
+    monkeypatch.setattr("archivedb.cli._where._is_writable", lambda _: False)
+    before = sorted(Path().rglob("*"))
+    assert run("ls").stdout == "here\n"
+    assert run("load", "here/at").stdout == '"runs.db"\n'
+    assert run("verify").stdout.startswith("sound")
+    assert sorted(Path().rglob("*")) == before
+
+
 def test_a_current_directory_that_is_gone(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,118 @@
+"""Paths: which record they lead into, and what stands there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archivedb.archive.loading import read_value, reader_of
+from archivedb.catalog import reading
+from archivedb.errors import KeyNotFoundError
+from archivedb.formats.base import corrupt, damaged_blocks
+from archivedb.storage.group import Group
+from archivedb.values import digest, paths, skeleton
+from archivedb.values.decode import array_of
+
+if TYPE_CHECKING:
+    from archivedb.archive.core import Core
+    from archivedb.formats.base import Reader, Source
+    from archivedb.values.skeleton import Skeleton, Tree
+
+
+def splits(path: str | tuple[Any, ...]) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the ways to read a path as a record's name and a path inside it."""
+    steps = paths.parts(path)
+    ways = []
+    for count in range(1, len(steps) + 1):
+        head = steps[:count]
+        if not all(isinstance(step, str) for step in head):
+            break
+        ways.append(("/".join(head), steps[count:]))
+    return ways
+
+
+def read_array(core: Core, path: str | tuple[Any, ...]) -> Any | None:
+    """
+    Return the array at a path, or None if no array of its own is there.
+
+    It is found in the catalog, and its bytes alone are read from the file.
+    """
+    row = None
+    with core.reading() as connection:
+        # No two of them are records, since none can be a folder, too.
+        for name, inside in splits(path):
+            if inside and row is None:
+                steps = map(skeleton.key_step, inside)
+                row = reading.array(connection, name, paths.join(steps))
+    if row is None or row.offset is None or row.kind not in ("array", "list"):
+        return None
+    with core.store.open(row.file) as source:
+        raw = _checked_array(source, row)
+    node = {"dtype": row.dtype, "shape": row.shape}
+    value = array_of(node, raw)
+    return value.tolist() if row.kind == "list" else value
+
+
+def _checked_array(source: Source, row: reading.ArrayRow) -> Any:
+    raw = source.read(row.offset or 0, row.length)
+    if digest.array_digest(raw.data)[0] != row.digest:
+        where = damaged_blocks(source, raw, row.blocks)
+        raise corrupt(source, f"{row.name}/{row.path}", where)
+    return raw
+
+
+def find_place(
+    core: Core, path: str | tuple[Any, ...]
+) -> tuple[reading.VersionRow, tuple[Any, ...]] | None:
+    """Return the record that a path leads into, and the path inside it."""
+    ways = splits(path)
+    with core.reading() as connection:
+        found = reading.first_record(connection, [name for name, _ in ways])
+        row = None if found is None else reading.newest(connection, found)
+    if row is None:
+        return None
+    return row, dict(ways)[row.name]
+
+
+def read_path(core: Core, row: reading.VersionRow, inside: tuple[Any, ...]) -> Any:
+    """
+    Return what stands at a path: a group for a dict, the object for all else.
+
+    Raises:
+        KeyNotFoundError: Nothing does.
+
+    """
+    with reader_of(core, row) as reader:
+        try:
+            node = reader.skeleton.resolve(reader.skeleton.at(inside))
+        except KeyNotFoundError as error:
+            msg = f"{error} of {row.name!r}; see `archivedb tree {row.name}`"
+            raise KeyNotFoundError(msg) from None
+        if skeleton.is_group(node):
+            return group_of(core, row, reader.skeleton, node, inside)
+        return read_value(core, row, reader, node)
+
+
+def group_of(
+    core: Core,
+    row: reading.VersionRow,
+    source: Skeleton,
+    node: Tree,
+    inside: tuple[Any, ...],
+) -> Group:
+    """Return a group that reads its parts when they are asked for."""
+
+    def read(part: Tree) -> Any:
+        with reader_of(core, row) as reader:
+            # Each reader has a skeleton of its own; nodes are found by place.
+            return read_value(core, row, _Aligned(reader, source), part)
+
+    return Group(source, node, f"{row.name}", inside, read)
+
+
+class _Aligned:
+    """A reader that answers for the nodes of a skeleton read before."""
+
+    def __init__(self, reader: Reader, source: Skeleton) -> None:
+        self.skeleton = source
+        self.fetch = reader.fetch
+        self.pickle = reader.pickle

@@ -1,0 +1,49 @@
+"""A directory that holds one payload, without any catalog."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from archivedb.store import naming
+from archivedb.store.directory import PayloadStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class PlainDirectory(PayloadStore):
+    """
+    A directory that holds one payload, the newest, and no catalog.
+
+    Older ones are removed once the newest is durable; where a crash left some
+    behind, the newest counts.
+    """
+
+    def temporary(self, uuid: str, suffix: str) -> Path:
+        """Return where a payload is written."""
+        return self.root / f".{uuid}{suffix}"
+
+    def place(self, name: naming.FileName) -> str:
+        """Return where a payload lies for good, below the root."""
+        return str(name)
+
+    def resolve(self, file: str) -> Path:
+        """Return where a payload lies."""
+        return self.root / file
+
+    def files(self) -> Iterator[str]:
+        """Yield the payloads in the directory, oldest first."""
+        try:
+            names = sorted(os.listdir(self.root))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in names:
+            if naming.parse(name) is not None and (self.root / name).is_file():
+                yield name
+
+    def newest(self) -> str | None:
+        """Return the payload that counts, or None if there is none."""
+        found = list(self.files())
+        return found[-1] if found else None
