@@ -181,6 +181,9 @@ class Archive:
         """
         text = name.name if isinstance(name, Record) else name
         self._core.require_writable()
+        if not paths.is_utf8(text):
+            msg = f"no record is named {text!r}: it is not valid UTF-8"
+            raise RecordNotFoundError(msg)
         if self._core.exists and not recursive:
             with self._core.reading() as connection:
                 if reading.is_folder(connection, text):

@@ -21,11 +21,13 @@ from archivedb.catalog.database import Database
 from archivedb.errors import (
     ArchiveError,
     ArchiveNotFoundError,
+    CatalogDamagedError,
     CatalogError,
     CatalogOutdatedError,
     ReadOnlyError,
     StoreError,
 )
+from archivedb.records import Migration
 from archivedb.store.directory import PayloadStore
 from archivedb.values import signing
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
     from archivedb.archive.address import Address
     from archivedb.formats.envelope import Content
-    from archivedb.records import Migration
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()
 
@@ -130,6 +131,11 @@ class Core:
                 database.close()
                 migrate(self.address)
                 database.require_current()
+            except CatalogDamagedError as error:
+                if self.store.identity() is None:
+                    msg = f"{catalog} is not an archivedb catalog"
+                    raise CatalogError(msg) from error
+                raise
             except CatalogError:
                 # Its creator is at work, or was killed before it committed.
                 if not database.is_empty():
@@ -276,8 +282,16 @@ def migrate(address: Address) -> Migration:
     if not address.catalog.is_file():
         msg = f"there is no archive at {address}"
         raise ArchiveNotFoundError(msg)
-    with PayloadStore(address.payloads).writers_lock():
-        return schema.upgrade(address.catalog)
+    # Looked at before anything is locked, or even made.
+    looked = Database(address.catalog, readonly=True, durable=True)
+    try:
+        looked.require_current()
+    except CatalogOutdatedError:
+        with PayloadStore(address.payloads).writers_lock():
+            return schema.upgrade(address.catalog)
+    finally:
+        looked.close()
+    return Migration(schema.HEAD, schema.HEAD, None)
 
 
 def set_aside(address: Address) -> bool:

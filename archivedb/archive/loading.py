@@ -21,6 +21,7 @@ from archivedb.formats.inline import array_nodes
 from archivedb.records import Record
 from archivedb.values import pickled, skeleton
 from archivedb.values.decode import decode, stub
+from archivedb.values.paths import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,9 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
         RecordNotFoundError: There is no such record, or no such version.
 
     """
+    if not isinstance(name, Record) and not is_utf8(name):
+        msg = f"no record is named {name!r}: it is not valid UTF-8"
+        raise RecordNotFoundError(msg)
     with core.reading() as connection:
         if isinstance(name, Record):
             number = name.version if version is None else version

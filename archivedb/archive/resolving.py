@@ -24,7 +24,7 @@ def splits(path: str | tuple[Any, ...]) -> list[tuple[str, tuple[Any, ...]]]:
     ways = []
     for count in range(1, len(steps) + 1):
         head = steps[:count]
-        if not all(isinstance(step, str) for step in head):
+        if not all(isinstance(step, str) and paths.is_utf8(step) for step in head):
             break
         ways.append(("/".join(head), steps[count:]))
     return ways

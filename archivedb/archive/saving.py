@@ -32,7 +32,7 @@ from archivedb.records import Deletion, Record
 from archivedb.store import locks, naming
 from archivedb.values import json
 from archivedb.values.encode import encode, encode_inline
-from archivedb.values.paths import prefixes
+from archivedb.values.paths import is_utf8, prefixes
 from archivedb.values.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -67,20 +67,12 @@ def facts(
     """
     words: list[Any] = [tags] if isinstance(tags, str) else list(tags)
     for word in words:
-        if not isinstance(word, str) or not word or not _is_utf8(word):
+        if not isinstance(word, str) or not word or not is_utf8(word):
             msg = f"a tag is a word, not {word!r}"
             raise EncodeError(msg)
     tree = encode_inline(dict(metadata or {}), "metadata")
     found = provenance() if gather else {}
     return Facts(tree, tuple(sorted(set(words))), found)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def save(  # noqa: PLR0913 - what a save consists of

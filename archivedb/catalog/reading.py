@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text
+from sqlalchemy import and_, bindparam, false, func, literal_column, or_, select, text
 
 from archivedb.catalog import tables
 from archivedb.catalog.prepared import Prepared
 from archivedb.formats.envelope import Content
 from archivedb.values import json
 from archivedb.values.leaves import leaf_value
+from archivedb.values.paths import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,11 +192,15 @@ def _below(folder: str) -> ColumnElement[bool]:
     """Return the condition for names below a folder; ``0`` comes after ``/``."""
     if not folder:
         return LIVES
+    if not is_utf8(folder):
+        return false()
     return and_(record.name > f"{folder}/", record.name < f"{folder}0", LIVES)
 
 
 def is_folder(connection: Connection, name: str) -> bool:
     """Return whether records lie below a name."""
+    if not is_utf8(name):
+        return False
     between = {"above": f"{name}/", "below": f"{name}0"}
     return _IN_FOLDER.run(connection, between).fetchone() is not None
 
@@ -298,6 +303,8 @@ def _has_leaf(path: str, leaf: tuple[str, Any, str | None]) -> ColumnElement[boo
     A path means the metadata, and the data only where the metadata has none.
     """
     kind, num, txt = leaf
+    if not (is_utf8(path) and is_utf8(txt or "")):
+        return false()  # no database holds such text
     table, name = tables.leaf.c, tables.path.c
 
     def at(side: str) -> Select[Any]:

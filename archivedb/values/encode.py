@@ -245,7 +245,7 @@ class _Walk:
         tree: dict[str, skeleton.Tree] = {}
         later: list[tuple[Any, Any, Any, Any, int]] = []
         for key, item in value.items():
-            if type(key) is not str or not (key.isascii() or _is_utf8(key)):
+            if type(key) is not str or not paths.is_utf8(key):
                 return self._pairs(value, trail, depth)
             written = skeleton.written_key(key)
             kind = type(item)
@@ -368,14 +368,6 @@ def _as_array(value: list[Any], kind: type) -> AnyArray | None:
     if kind in _LIST_DTYPES:
         return np.array(value, _LIST_DTYPES[kind])
     return None
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _where(trail: Any) -> str:

@@ -91,7 +91,7 @@ def leaves(source: Skeleton) -> tuple[list[Leaf], bool]:
         leaf = leaf_value(decode_inline(node) if tag else node)
         if leaf is None:
             continue
-        if len(found) == MOST or "\ud800" <= max(leaf[2] or " ") <= "\udfff":
+        if len(found) == MOST or not paths.is_utf8(leaf[2] or ""):
             complete = False
             if len(found) == MOST:
                 break

@@ -34,7 +34,7 @@ def outline(source: Skeleton, node: Tree, path: str = "") -> Iterator[Node]:
         child = _through_table(source, child)
         kind, text = describe(child)
         yield Node(depth, token, here, kind, text)
-        if skeleton.is_container(child):
+        if skeleton.is_container(child) and _short_list(child) is None:
             below = [(depth + 1, here, t, c) for t, c in skeleton.children(child)]
             stack.extend(reversed(below))
 
@@ -47,6 +47,9 @@ def describe(node: Tree) -> tuple[str, str]:
     if skeleton.is_container(node):
         if tag == "$objects":
             return "array", f"object {_shape(node['shape'])}"
+        short = _short_list(node)
+        if short is not None:
+            return _KINDS[tag], short
         return _KINDS[tag], _count(len(node if tag is None else node[tag]), "item")
     if tag == "$array":
         return _array(node)
@@ -55,6 +58,18 @@ def describe(node: Tree) -> tuple[str, str]:
     value = decode_inline(node) if tag in _CODED else node
     text = repr(value)
     return "value", text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _short_list(node: Tree) -> str | None:
+    """Return a list or tuple of a few plain scalars as Python writes it."""
+    tag = skeleton.tag_of(node)
+    if skeleton.is_group(node) or tag == "$objects":
+        return None
+    items = node if tag is None else node[tag]
+    if len(items) > WIDTH // 2 or any(type(item) in (dict, list) for item in items):
+        return None
+    text = repr(items if tag is None else tuple(items))
+    return text if len(text) <= WIDTH else None
 
 
 def _array(node: Tree) -> tuple[str, str]:

@@ -104,6 +104,17 @@ def show(steps: tuple[Any, ...]) -> str:
     return join(step if type(step) is str else f"[{step}]" for step in steps)
 
 
+def is_utf8(text: str) -> bool:
+    """Return whether text can be written as UTF-8: lone surrogates cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_name(name: str) -> str:
     """
     Return a record's name if it can be one.
