@@ -21,11 +21,13 @@ A key of the user's that begins with ``$`` gets one ``$`` more.
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
+
+from archivedb.values.encode import bytes_tree, complex_tree, float_tree, text_tree
+from archivedb.values.paths import is_utf8
+from archivedb.values.skeleton import written_key
 
 Tree = Any
 """JSON as Python has it; a shared dict or list is shared in it, too."""
@@ -66,9 +68,9 @@ class _Walk:
         if value is None or kind is bool or kind is int:
             return value
         if kind is float:
-            return _float(value)
+            return float_tree(value)
         if kind is str:
-            return _text(value)
+            return text_tree(value)
         known = self._made.get(id(value))
         if known is not None:
             return known[1]
@@ -93,9 +95,9 @@ class _Walk:
 
     def _mapping(self, value: Mapping[Any, Any]) -> Tree:
         items = list(value.items())
-        if all(type(key) is str and _is_text(key) for key, _ in items):
-            tree: dict[str, Tree] = dict.fromkeys(_written(key) for key, _ in items)
-            self._todo += [(item, tree, _written(key)) for key, item in items]
+        if all(type(key) is str and is_utf8(key) for key, _ in items):
+            tree: dict[str, Tree] = dict.fromkeys(written_key(key) for key, _ in items)
+            self._todo += [(item, tree, written_key(key)) for key, item in items]
             return tree
         pairs: list[Tree] = [[None, None] for _ in items]
         for pair, (key, item) in zip(pairs, items, strict=True):
@@ -119,7 +121,7 @@ class _Walk:
             return (
                 self._mapping({name: value[name] for name in names})
                 if names
-                else _bytes(value.tobytes())
+                else bytes_tree(value.tobytes())
             )
         if isinstance(value, np.datetime64 | np.timedelta64):
             return str(value)
@@ -160,49 +162,14 @@ def _ordered(items: AbstractSet[Any]) -> list[Any]:
         return sorted(items, key=repr)
 
 
-def _written(key: str) -> str:
-    return "$" + key if key.startswith("$") else key
-
-
-def _is_text(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _float(value: float) -> Tree:
-    if math.isfinite(value):
-        return value
-    return {"$float": str(value)}
-
-
-def _text(value: str) -> Tree:
-    if _is_text(value):
-        return value
-    raw = value.encode("utf-8", "surrogatepass")
-    return {"$str": base64.b64encode(raw).decode("ascii")}
-
-
-def _bytes(value: bytes | bytearray | memoryview) -> Tree:
-    return {"$bytes": base64.b64encode(value).decode("ascii")}
-
-
-def _complex(value: complex) -> Tree:
-    return {"$complex": [_float(value.real), _float(value.imag)]}
-
-
 _SCALARS: dict[type, Callable[[Any], Tree]] = {
     int: int,
-    float: lambda value: _float(float(value)),
-    complex: _complex,
-    str: lambda value: _text(str.__str__(value)),
-    bytes: _bytes,
-    bytearray: _bytes,
-    memoryview: _bytes,
+    float: lambda value: float_tree(float(value)),
+    complex: complex_tree,
+    str: lambda value: text_tree(str.__str__(value)),
+    bytes: bytes_tree,
+    bytearray: bytes_tree,
+    memoryview: bytes_tree,
 }
 """The builtins, for the sake of their subclasses."""
 

@@ -137,18 +137,22 @@ def float_tree(value: float) -> skeleton.Tree:
     return {"$float": text}
 
 
-def bytes_tree(value: bytes) -> skeleton.Tree:
+def complex_tree(value: complex) -> skeleton.Tree:
+    """Return a complex number as JSON, every bit of it."""
+    return {"$complex": [float_tree(value.real), float_tree(value.imag)]}
+
+
+def bytes_tree(value: bytes | bytearray | memoryview) -> skeleton.Tree:
     """Return bytes as JSON."""
     return {"$bytes": base64.b64encode(value).decode("ascii")}
 
 
-def _text_tree(value: str) -> skeleton.Tree:
+def text_tree(value: str) -> skeleton.Tree:
+    """Return text as JSON, lone surrogates and all."""
+    if paths.is_utf8(value):
+        return value
     raw = value.encode("utf-8", "surrogatepass")
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return {"$str": base64.b64encode(raw).decode("ascii")}
-    return value
+    return {"$str": base64.b64encode(raw).decode("ascii")}
 
 
 class _Walk:
@@ -194,13 +198,13 @@ class _Walk:
         return float_tree(value)
 
     def _complex(self, value: complex, _trail: Any) -> skeleton.Tree:
-        return {"$complex": [float_tree(value.real), float_tree(value.imag)]}
+        return complex_tree(value)
 
     def _str(self, value: str, trail: Any) -> skeleton.Tree:
         if len(value) > LONG_TEXT and self._inline is None:
             raw = value.encode("utf-8", "surrogatepass")
             return self._array(np.frombuffer(raw, np.uint8), "str", trail)
-        return value if value.isascii() else _text_tree(value)
+        return value if value.isascii() else text_tree(value)
 
     def _bytes(self, value: bytes, trail: Any) -> skeleton.Tree:
         if len(value) > LONG_TEXT and self._inline is None:
@@ -304,7 +308,7 @@ class _Walk:
     def _numpy_scalar(self, value: Any) -> skeleton.Tree | None:
         kind = type(value)
         if kind is np.str_:
-            return {"$numpy": "str", "value": _text_tree(str(value))}
+            return {"$numpy": "str", "value": text_tree(str(value))}
         if kind is np.bytes_:
             return {"$numpy": "bytes", "value": bytes_tree(bytes(value))}
         dtype = value.dtype
