@@ -22,10 +22,21 @@ def readable_size(size: float) -> str:
     '1.5 kB'
     """
     for unit in UNITS[:-1]:
-        if abs(size) < 1000:  # noqa: PLR2004 - the base of the units
+        # What would round up to 1,000 is one of the next unit.
+        if round(abs(size), 1) < 1000:  # noqa: PLR2004 - the base of the units
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} {UNITS[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """
+    Return a number of things.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _html_table(rows: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Self
 
-from archivedb.archive import indexing, loading, plain, resolving, rows, saving
+from archivedb.archive import loading, plain, resolving, rows, saving
 from archivedb.archive.address import locate
 from archivedb.archive.core import Core, migrate, set_aside
 from archivedb.archive.folder import Folder
@@ -20,11 +21,10 @@ from archivedb.errors import (
 )
 from archivedb.formats import require_mode
 from archivedb.plugins import resolve
-from archivedb.records import Change, Deletion, Migration, Node, Record
+from archivedb.records import Change, Deletion, Migration, Node, Record, counted
 from archivedb.values import outline, paths
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from archivedb.records import Reindexing, Report
@@ -102,8 +102,6 @@ class Archive:
             migrate=migrate,
         )
         if not readonly:
-            if self._core.exists:
-                indexing.recover_at_opening(self._core)
             plain.adopt(self._core)
 
     # Saving -------------------------------------------------------------
@@ -179,11 +177,8 @@ class Archive:
             RecordNotFoundError: There is neither record nor folder.
 
         """
-        text = name.name if isinstance(name, Record) else name
+        text = paths.check_name(name.name if isinstance(name, Record) else name)
         self._core.require_writable()
-        if not paths.is_utf8(text):
-            msg = f"no record is named {text!r}: it is not valid UTF-8"
-            raise RecordNotFoundError(msg)
         if self._core.exists and not recursive:
             with self._core.reading() as connection:
                 if reading.is_folder(connection, text):
@@ -252,10 +247,9 @@ class Archive:
         place = resolving.find_place(self._core, path)
         if place is not None:
             return resolving.read_path(self._core, *place)
-        steps = paths.parts(path)
-        folder = "/".join(str(step) for step in steps)
+        folder = path if isinstance(path, str) else "/".join(map(str, path))
         with self._core.reading() as connection:
-            if steps and reading.is_folder(connection, folder):
+            if folder and reading.is_folder(connection, folder):
                 return Folder(self, folder)
         msg = f"there is no record or folder {folder!r}; see `archivedb ls`"
         raise KeyNotFoundError(msg)
@@ -268,7 +262,7 @@ class Archive:
             return False
         place = resolving.find_place(self._core, path)
         if place is None:
-            folder = "/".join(str(step) for step in paths.parts(path))
+            folder = path if isinstance(path, str) else "/".join(map(str, path))
             with self._core.reading() as connection:
                 return bool(folder) and reading.is_folder(connection, folder)
         row, inside = place
@@ -506,11 +500,14 @@ class Archive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the address: a worker opens the archive for itself."""
-        return _reopen, (str(self._address.plain or self._address), self._options)
+        plain = self._address.plain
+        # The slash says that it is a directory, also while there is none.
+        where = str(self._address) if plain is None else f"{plain}{os.sep}"
+        return _reopen, (where, self._options)
 
     def __repr__(self) -> str:
         """Return the address, and how many records there are."""
-        number = f"{len(self)} records" if self.exists else "not created yet"
+        number = counted(len(self), "record") if self.exists else "not created yet"
         return f"<Archive {self.address!r}, {number}>"
 
     def _repr_html_(self) -> str:

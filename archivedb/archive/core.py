@@ -16,10 +16,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archivedb.archive import indexing
+from archivedb.archive.gate import Gate
 from archivedb.catalog import reading, schema, writing
 from archivedb.catalog.database import Database
 from archivedb.errors import (
-    ArchiveError,
     ArchiveNotFoundError,
     CatalogDamagedError,
     CatalogError,
@@ -32,7 +33,8 @@ from archivedb.store.directory import PayloadStore
 from archivedb.values import signing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from archivedb.formats.envelope import Content
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()
+_gate = Gate()
 
 
 def now() -> int:
@@ -104,6 +107,8 @@ class Core:
             database = self._open_database()
             if database is not None:
                 self._attach(database)
+                if not self.readonly:
+                    indexing.recover_at_opening(self)
             elif self.store.identity() is None:
                 return False
             elif self.readonly:
@@ -114,6 +119,7 @@ class Core:
                 raise CatalogError(msg)
             else:
                 self.create()
+                indexing.recover_at_opening(self)
         return True
 
     def _open_database(self) -> Database | None:
@@ -121,7 +127,12 @@ class Core:
         catalog = self.address.catalog
         if not catalog.is_file() or not catalog.stat().st_size:
             return None
-        database = Database(catalog, readonly=self.readonly, durable=self.durable)
+        database = Database(
+            catalog,
+            readonly=self.readonly,
+            durable=self.durable,
+            lock=self.store.quiet_lock,
+        )
         try:
             try:
                 database.require_current()
@@ -161,8 +172,9 @@ class Core:
         if owner is None and not self.readonly:
             # Somebody removed the store; what is saved now needs an owner.
             self.store.create(found)
+        database.is_replaced()  # so that it knows which file it is
         self._uuid, self._database = found, database
-        lock = nullcontext if self.readonly else self.store.writers_lock
+        lock = nullcontext if self.readonly else self.store.quiet_lock
         self._finalizer = weakref.finalize(self, _shut, database, lock)
 
     def create(self) -> bool:
@@ -196,10 +208,10 @@ class Core:
         if found is None:
             found = str(uuids.uuid4())
             self.store.create(found)
-        database = Database(self.address.catalog, readonly=False, durable=self.durable)
+        database = Database(self.address.catalog, durable=self.durable)
         try:
             with database.writing() as connection:
-                if schema.revision(connection) is not None:
+                if not schema.is_empty(connection):
                     return False
                 schema.create(connection, found, now())
         finally:
@@ -226,6 +238,9 @@ class Core:
     @property
     def database(self) -> Database:
         """The open catalog."""
+        if self._database is not None and self._database.is_replaced():
+            # Somebody removed or restored it; what it says now is what counts.
+            self.close()
         self.require_existing()
         assert self._database is not None  # noqa: S101 - it exists
         return self._database
@@ -233,22 +248,28 @@ class Core:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the catalog."""
-        with self.database.reading() as connection:
+        with _gate.inside(), self.database.reading() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that writes, under the writers' lock."""
         self.require_writable()
-        database = self.database
-        with self.store.writers_lock():
-            try:
-                with database.writing() as connection:
-                    yield connection
-                self.paths.keep()
-            except BaseException:
-                self.paths.forget()
-                raise
+        with _gate.inside():
+            # Opened before the lock is taken: opening may take it itself, and
+            # whoever closes meanwhile waits for it.
+            database = self.database
+            with self.store.writers_lock():
+                yield from self._transaction(database)
+
+    def _transaction(self, database: Database) -> Iterator[Connection]:
+        try:
+            with database.writing() as connection:
+                yield connection
+            self.paths.keep()
+        except BaseException:
+            self.paths.forget()
+            raise
 
     def trusts(self, content: Content) -> bool:
         """Return whether reading some content may run code."""
@@ -268,7 +289,7 @@ class Core:
         """Close the connections that a child must not inherit."""
         database = self._database
         if database is not None:
-            with nullcontext() if self.readonly else self.store.writers_lock():
+            with nullcontext() if self.readonly else self.store.quiet_lock():
                 database.close_idle()
 
     def after_fork(self) -> None:
@@ -283,7 +304,7 @@ def migrate(address: Address) -> Migration:
         msg = f"there is no archive at {address}"
         raise ArchiveNotFoundError(msg)
     # Looked at before anything is locked, or even made.
-    looked = Database(address.catalog, readonly=True, durable=True)
+    looked = Database(address.catalog, readonly=True)
     try:
         looked.require_current()
     except CatalogOutdatedError:
@@ -314,23 +335,26 @@ def set_aside(address: Address) -> bool:
     return True
 
 
-def _shut(database: Database, lock: object) -> None:
+def _shut(database: Database, lock: Callable[[], AbstractContextManager[None]]) -> None:
     # SQLite folds its log into the database when the last connection closes.
-    try:
-        with lock():  # type: ignore[operator]
-            database.close()
-    except ArchiveError:  # the store is gone: nothing is left to protect
+    with lock():
         database.close()
 
 
 def _before_fork() -> None:
+    _gate.shut()
     for core in list(_open):
         core.before_fork()
 
 
 def _after_fork_in_child() -> None:
+    _gate.reopen_in_child()
     for core in list(_open):
         core.after_fork()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_gate.open,
+    after_in_child=_after_fork_in_child,
+)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archivedb.records import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,7 +67,7 @@ class Folder:
         names = list(self)
         shown = "".join(f"\n  {name}" for name in names[:10])
         more = f"\n  … {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004
-        return f"<Folder {self.path!r}, {len(names)} records>{shown}{more}"
+        return f"<Folder {self.path!r}, {counted(len(names), 'record')}>{shown}{more}"
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

@@ -7,11 +7,17 @@ the catalog or not.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archivedb.catalog import reading, writing
-from archivedb.errors import ArchiveError, DecodeError, PayloadError
+from archivedb.errors import (
+    DecodeError,
+    NameConflictError,
+    PayloadError,
+    StoreError,
+)
 from archivedb.formats import get_format, suffix_mode
 from archivedb.formats.base import checked
 from archivedb.formats.envelope import Envelope, read_head
@@ -23,13 +29,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from archivedb.archive.core import Core
+    from archivedb.errors import ArchiveError
     from archivedb.formats.base import Source
     from archivedb.formats.envelope import Content, Entry
     from archivedb.store.files import PayloadFile
     from archivedb.values.skeleton import Skeleton
 
-CLOCK_SLACK = 2.0
-"""Seconds by which a directory may be newer than its newest known payload."""
+UNREADABLE = (PayloadError, DecodeError, StoreError)
+"""What one payload may do without keeping the others from being indexed."""
 
 ABANDONED = 24 * 3600.0
 """Seconds after which an unpublished file of a dead writer is removed."""
@@ -68,20 +75,26 @@ class Indexer:
     """
     Applies payloads to the catalog, in the order of each record's history.
 
-    A change that comes before its predecessor waits for it, and is applied at
-    the end if that never comes: its payload is lost.
+    A change that comes before its predecessor, or while its name still
+    belongs to another record, waits, and is tried again at the end.  Where two
+    payloads claim one position, the later counts: the writer of the first was
+    cut off before it told the catalog, and so before `save` returned.
 
     Args:
         core: The open archive.
         connection: An open write transaction.
+        void: Deletes, as (payload uuid, slot), that a later change supersedes.
 
     """
 
-    def __init__(self, core: Core, connection: Connection) -> None:
+    def __init__(
+        self, core: Core, connection: Connection, void: frozenset[tuple[str, int]]
+    ) -> None:
         self._core = core
         self._connection = connection
-        self._next: dict[str, int] = {}
+        self._void = void
         self._waiting: list[tuple[int, str, int]] = []
+        self.voided: set[tuple[str, int]] = set()
 
     def add(self, file: str) -> bool:
         """
@@ -99,38 +112,69 @@ class Indexer:
             if envelope.archive != self._core.uuid:
                 return False
             for slot, entry in enumerate(envelope.entries):
-                if self._must_wait(entry):
+                if self._obstacle(entry) is not None:
                     self._waiting.append((entry.position, file, slot))
-                else:
+                elif (envelope.payload, slot) not in self._void:
                     self._apply(source, envelope, slot)
         return True
 
-    def finish(self) -> None:
-        """Apply the changes whose predecessors are lost."""
-        for _, file, slot in sorted(self._waiting):
-            with self._core.store.open(file) as source:
-                self._apply(source, read_envelope(source), slot)
-        self._waiting.clear()
-
-    def _must_wait(self, entry: Entry) -> bool:
+    def _obstacle(self, entry: Entry) -> str | None:
+        """Return why a change cannot be applied yet, or None if it can."""
         if entry.kind == "delete":  # supersedes whatever comes before it
-            return False
-        known = self._next.get(entry.record)
-        if known is None:
-            known = reading.positions(self._connection, entry.record)
-        self._next[entry.record] = max(known, entry.position)
+            return None
+        known = reading.positions(self._connection, entry.record)
         if entry.position > known + 1:
-            self._next[entry.record] = known
-            return True
-        return False
+            return f"the change before position {entry.position} is missing"
+        if known:
+            return None
+        return reading.conflict(self._connection, entry.name)
+
+    def finish(self) -> list[tuple[str, ArchiveError]]:
+        """
+        Apply what has waited, also where predecessors are lost.
+
+        Returns:
+            The files of which something could not be applied, and why.
+
+        """
+        damaged: list[tuple[str, ArchiveError]] = []
+        for _, file, slot in sorted(self._waiting):
+            try:
+                with self._core.store.open(file) as source:
+                    envelope = read_envelope(source)
+                    self._require_free(envelope.entries[slot])
+                    self._apply(source, envelope, slot)
+            except (*UNREADABLE, NameConflictError) as error:
+                damaged.append((file, error))
+        self._waiting.clear()
+        return damaged
+
+    def _require_free(self, entry: Entry) -> None:
+        if not reading.positions(self._connection, entry.record):
+            why = reading.conflict(self._connection, entry.name)
+            if why is not None:
+                raise NameConflictError(why)
 
     def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
         entry, own = envelope.entries[slot], None
+        if reading.positions(self._connection, entry.record) == entry.position:
+            self._make_room(envelope, entry)
         if entry.content is not None and entry.adopted is None:
             own = read_skeleton(source, entry.content)
         payload = register(self._connection, source.name, source.size)
         apply_entry(self._core, self._connection, entry, (payload, slot), own)
         writing.drop_unused(self._connection, payload)
+
+    def _make_room(self, envelope: Envelope, entry: Entry) -> None:
+        claim = writing.claim_at(self._connection, entry.record, entry.position)
+        if claim is None or claim[2] >= envelope.payload:
+            return
+        change_id, kind, payload, slot = claim
+        if kind == "delete":
+            # What it removed must be read again.
+            self.voided.add((payload, slot))
+        else:
+            writing.retract(self._connection, change_id)
 
 
 def apply_entry(
@@ -139,7 +183,7 @@ def apply_entry(
     entry: Entry,
     address: tuple[int, int],
     own: Skeleton | None,
-) -> list[str] | None:
+) -> bool:
     """
     Apply one change, reading the payload that it adopts if it does.
 
@@ -175,14 +219,34 @@ def register(connection: Connection, file: str, size: int) -> int:
 
 def recover(core: Core) -> None:
     """
-    Index what writers published without telling the catalog.
+    Finish what writers published without telling the catalog, or settling it.
 
     Called when an archive is opened, and by each writer that holds a name's
     lock, before it looks how long the history is.
     """
     for path, file in core.store.left_over():
         _index(core, [file])
+        with core.reading() as connection:
+            superseded = bool(unknown(connection, [file]))
+        with suppress(*UNREADABLE), core.store.open(file) as source:
+            entries = read_envelope(source).entries
+            if superseded:
+                # Its save never returned, and what has been committed since
+                # leaves no room for it: so nothing of it is there.
+                core.store.remove(file)
+            else:
+                free(core, entries)
         path.unlink(missing_ok=True)
+
+
+def free(core: Core, entries: Iterable[Entry]) -> int:
+    """Remove the files that deletes made superfluous; return the bytes freed."""
+    files = [file for entry in entries for file in entry.frees]
+    if not files:
+        return 0
+    with core.reading() as connection:
+        unneeded = unknown(connection, files)
+    return sum(core.store.remove(file) for file in unneeded)
 
 
 def recover_at_opening(core: Core) -> None:
@@ -197,9 +261,12 @@ def recover_at_opening(core: Core) -> None:
     with core.reading() as connection:
         newest = reading.newest_payload(connection)
     seen = naming.uuid7_milliseconds(newest) / 1000 if newest else 0.0
-    for shard, changed in core.store.shard_times().items():
-        if changed > seen + CLOCK_SLACK:
-            _index(core, core.store.shard_files(shard))
+    changed = [shard for shard, time in core.store.shard_times().items() if time > seen]
+    # All at once, since the versions of a record lie in many directories.
+    files = [f for shard in changed for f in core.store.shard_files(shard)]
+    # A writer that lives tells the catalog itself; of one that is gone,
+    # `recover` has done so.
+    _index(core, [file for file in files if not core.store.is_pending(file)])
 
 
 def _index(core: Core, files: Iterable[str]) -> None:
@@ -208,13 +275,11 @@ def _index(core: Core, files: Iterable[str]) -> None:
     if not new:
         return
     with core.writing() as connection:
-        indexer = Indexer(core, connection)
+        indexer = Indexer(core, connection, frozenset())
         for file in new:
-            try:
+            # Damage is for verify to report, not a reason not to open.
+            with suppress(*UNREADABLE):
                 indexer.add(file)
-            except (PayloadError, DecodeError):
-                # Damage is for verify to report, not a reason not to open.
-                continue
         indexer.finish()
 
 
@@ -247,21 +312,36 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
         progress: Called with the payloads done, and how many there are.
 
     """
-    done = Rebuilt()
+    void: frozenset[tuple[str, int]] = frozenset()
     with core.writing() as connection:
-        writing.clear(connection)
-        core.paths = writing.PathIds()
-        indexer = Indexer(core, connection)
+        # Under the lock: what is committed before it is in these files, and
+        # what is published since is told to the catalog by its own writer.
         files = sorted(core.store.files(), key=lambda file: file.rpartition("/")[2])
-        for number, file in enumerate(files, 1):
-            try:
-                if indexer.add(file):
-                    done.payloads += 1
-                else:
-                    done.foreign.append(file)
-            except (PayloadError, DecodeError) as error:
-                done.damaged.append((file, error))
-            if progress is not None:
-                progress(number, len(files))
-        indexer.finish()
+        while True:
+            writing.clear(connection)
+            core.paths = writing.PathIds()
+            indexer = Indexer(core, connection, void)
+            done = _fill(indexer, files, progress)
+            if indexer.voided <= void:
+                return done
+            void |= indexer.voided
+
+
+def _fill(
+    indexer: Indexer, files: list[str], progress: Callable[[int, int], None] | None
+) -> Rebuilt:
+    done = Rebuilt()
+    for number, file in enumerate(files, 1):
+        try:
+            if indexer.add(file):
+                done.payloads += 1
+            else:
+                done.foreign.append(file)
+        except UNREADABLE as error:
+            done.damaged.append((file, error))
+        if progress is not None:
+            progress(number, len(files))
+    late = indexer.finish()
+    done.payloads -= len(late)
+    done.damaged += late
     return done

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive.indexing import read_envelope, rebuild, unknown
 from archivedb.catalog import dump, reading
-from archivedb.errors import ArchiveError
+from archivedb.errors import ArchiveError, DecodeError, PayloadError
 from archivedb.formats import get_format
 from archivedb.store import naming
 from archivedb.values.leaves import array_paths
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from archivedb.archive.core import Core
     from archivedb.archive.indexing import Rebuilt
+
+
+PATIENCE = 40
+"""How often unsettled writers are waited for, for a twentieth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,13 @@ class Inspection:
             return bool(reading.payload_uuids(connection, [parsed.uuid]))
 
     def stored_size(self, file: str) -> int | None:
-        """Return the bytes that a payload file has, or None if it is missing."""
+        """
+        Return the bytes that a payload file has, or None if it is missing.
+
+        Raises:
+            CatalogError: It is no payload's name, and may lead anywhere.
+
+        """
         return self._core.store.size(file)
 
     def is_intact(self, file: str) -> bool:
@@ -76,16 +87,18 @@ class Inspection:
         if row is None or row.file != file:
             return []
         found = []
-        with self._core.store.open(file) as source:
-            try:
+        try:
+            with self._core.store.open(file) as source:
                 reader = get_format(row.content.mode).reader(source, row.content)
-            except ArchiveError:
-                return [""]
-            for path, node in array_paths(reader.skeleton):
-                try:
-                    reader.fetch(node["$array"], node)
-                except ArchiveError:
-                    found.append(path)
+                for path, node in array_paths(reader.skeleton):
+                    try:
+                        reader.fetch(node["$array"], node)
+                    except PayloadError:
+                        found.append(path)
+                    except DecodeError:
+                        continue  # inside a pickle: it has no bytes of its own
+        except ArchiveError:
+            return found
         return found
 
     def unindexed(self) -> Iterator[tuple[str, str, str]]:
@@ -94,12 +107,20 @@ class Inspection:
 
         Each comes with a kind, ``"unindexed"`` or ``"orphaned"``, and why.
         """
+        store = self._core.store
         with self._core.reading() as connection:
-            files = unknown(connection, self._core.store.files())
+            files = unknown(connection, store.files())
+        # A writer may be about to tell the catalog, or to remove what it has
+        # just deleted.
+        for _ in range(PATIENCE):
+            if not files or store.is_settled():
+                break
+            time.sleep(0.05)
         for file in files:
-            if self.still_indexed(file) or self.stored_size(file) is None:
-                continue  # indexed, or deleted, while this was looking
-            yield file, *self._judge(file)
+            if store.is_pending(file) or self.still_indexed(file):
+                continue
+            if self.stored_size(file) is not None:
+                yield file, *self._judge(file)
         for file in self._core.store.strangers():
             yield file, "orphaned", "it is no payload of archivedb"
 
@@ -111,11 +132,13 @@ class Inspection:
             return "orphaned", f"the catalog does not know it, and {error}"
         if envelope.archive != self._core.uuid:
             return "orphaned", "it belongs to another archive"
-        records = [entry.record for entry in envelope.entries]
         with self._core.reading() as connection:
-            gone = reading.deleted_records(connection, records)
-        if gone >= set(records):
-            return "orphaned", "all that it holds was deleted"
+            superseded = all(
+                reading.positions(connection, entry.record) >= entry.position
+                for entry in envelope.entries
+            )
+        if superseded:
+            return "orphaned", "what it holds was deleted, or superseded"
         return "unindexed", "the catalog does not know it"
 
     def catalog_faults(self) -> list[str]:

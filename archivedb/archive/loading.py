@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from archivedb.catalog import reading
 from archivedb.errors import (
+    InvalidNameError,
+    PayloadMissingError,
     RecordNotFoundError,
     StorageError,
     UntrustedPayloadError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from archivedb.archive.core import Core
     from archivedb.formats.base import Reader
     from archivedb.formats.envelope import Content
+    from archivedb.store.files import PayloadFile
     from archivedb.values.skeleton import Skeleton, Tree
 
 OBJECTS = ("restore", "stub")
@@ -42,6 +45,9 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
         RecordNotFoundError: There is no such record, or no such version.
 
     """
+    if not isinstance(name, (str, Record)):
+        msg = f"a record's name is text, not {type(name).__name__}"
+        raise InvalidNameError(msg)
     if not isinstance(name, Record) and not is_utf8(name):
         msg = f"no record is named {name!r}: it is not valid UTF-8"
         raise RecordNotFoundError(msg)
@@ -72,9 +78,21 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
 def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
     """Open the content of a version; its skeleton is checked."""
     content = row.content
-    with core.store.open(row.file) as source:
+    with _open(core, row) as source:
         reader = get_format(content.mode).reader(source, content)
         yield reader
+
+
+def _open(core: Core, row: reading.VersionRow) -> PayloadFile:
+    try:
+        return core.store.open(row.file)
+    except PayloadMissingError:
+        with core.reading() as connection:
+            there = reading.by_record(connection, row.uuid, row.version)
+        if there is None:
+            msg = f"{row.name!r} was deleted while it was looked up"
+            raise RecordNotFoundError(msg) from None
+        raise
 
 
 def load(core: Core, row: reading.VersionRow, objects: str) -> Any:

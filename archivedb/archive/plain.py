@@ -7,6 +7,9 @@ The seed of archivedb: ``save(data, path, mode)`` and ``load(path, mode)``.
 
 from __future__ import annotations
 
+import time
+import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,15 @@ from archivedb.archive.core import now
 from archivedb.archive.indexing import read_envelope
 from archivedb.archive.loading import no_object, untrusted
 from archivedb.catalog import reading
-from archivedb.errors import ArchiveError, ModeError, PayloadMissingError, StoreError
+from archivedb.errors import (
+    ArchiveError,
+    DecodeError,
+    ModeError,
+    PayloadError,
+    PayloadMissingError,
+    RecordError,
+    StoreError,
+)
 from archivedb.formats import get_format
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
@@ -33,6 +44,14 @@ if TYPE_CHECKING:
     from archivedb.archive.core import Core
     from archivedb.formats.base import Reader
     from archivedb.formats.envelope import Content, Envelope
+    from archivedb.store.files import PayloadFile
+
+
+ABANDONED = 60.0
+"""Seconds after which the unfinished file of a dead writer is removed."""
+
+ATTEMPTS = 20
+"""How often `load` looks for a payload that others keep replacing."""
 
 
 def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
@@ -79,6 +98,7 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
     pending.settle()
     for file in old:
         directory.remove(file)
+    directory.sweep(directory.clock() - ABANDONED)
 
 
 def _next_entry(directory: PlainDirectory, old: list[str]) -> Entry:
@@ -116,11 +136,7 @@ def load(
     if mode is not None:
         get_format(mode)
     directory = PlainDirectory(Path(path).absolute())
-    file = directory.newest()
-    if file is None:
-        msg = f"there is nothing that archivedb saved in {path}"
-        raise PayloadMissingError(msg)
-    with directory.open(file) as source:
+    with _open_newest(directory) as source:
         envelope = read_envelope(source)
         if mode is not None and envelope.mode != mode:
             msg = f"{path} was saved in mode {envelope.mode!r}, not {mode!r}"
@@ -131,6 +147,20 @@ def load(
             raise PayloadMissingError(msg)
         reader = get_format(envelope.mode).reader(source, content)
         return _value(reader, content, str(path), trust=trust)
+
+
+def _open_newest(directory: PlainDirectory) -> PayloadFile:
+    """Open the payload that counts, although another may be taking its place."""
+    for _ in range(ATTEMPTS):
+        # A listing may miss a name that is added and one that is removed
+        # while it is made.
+        file = directory.newest()
+        if file is not None:
+            with suppress(PayloadMissingError):
+                return directory.open(file)
+        time.sleep(0.001)
+    msg = f"there is nothing that archivedb saved in {directory.root}"
+    raise PayloadMissingError(msg)
 
 
 def _value(reader: Reader, content: Content, name: str, *, trust: bool) -> Any:
@@ -155,8 +185,17 @@ def adopt(core: Core) -> None:
     """
     Index the payload that lies beside a catalog, under its directory's name.
 
-    The file stays where it is; the store gets a name, or a copy, of its own.
+    The file stays where it is; the store gets a copy of its own.  What cannot
+    be indexed is warned of: it is no reason not to open the archive.
     """
+    try:
+        _adopt(core)
+    except (PayloadError, DecodeError, RecordError) as error:
+        msg = f"what was saved in {core.address.plain} is not indexed: {error}"
+        warnings.warn(msg, RuntimeWarning, stacklevel=3)
+
+
+def _adopt(core: Core) -> None:
     plain = core.address.plain
     directory = PlainDirectory(plain) if plain else None
     file = directory.newest() if directory else None
@@ -169,10 +208,14 @@ def adopt(core: Core) -> None:
     with core.store.name_lock(name):
         with core.reading() as connection:
             known = reading.payload_uuids(connection, [envelope.payload])
-            record = envelope.entries[0].record
-            if known or reading.deleted_records(connection, [record]):
+            original = envelope.entries[0]
+            deleted = reading.deleted_at(connection, original.record)
+            if known or (deleted is not None and original.time <= deleted):
                 return
             entry = _adoption(envelope, name, reading.newest(connection, name), file)
+            if deleted is not None and entry.record == original.record:
+                # What was saved after the delete begins a record of its own.
+                entry = replace(entry, record=naming.uuid7())
             length = reading.positions(connection, entry.record)
         entry = replace(entry, position=length + 1)
         core.store.take_in(directory.resolve(file), entry.adopted or "")

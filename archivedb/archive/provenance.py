@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -55,12 +54,14 @@ def provenance() -> Any:
 
 
 def _gather(directory: str, git: dict[str, Any]) -> dict[str, Any]:
+    system = os.uname()
     slurm = {k: v for k, v in os.environ.items() if k.startswith("SLURM_")}
     facts: dict[str, Any] = {
         "user": _user(),
         "host": socket.gethostname(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
+        # platform.platform() holds a lock that would not survive a fork.
+        "platform": f"{system.sysname} {system.release} {system.machine}",
+        "python": ".".join(map(str, sys.version_info[:3])),
         "argv": [_text(argument) for argument in sys.argv],
         "directory": _text(directory),
         "packages": _packages(),

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 def splits(path: str | tuple[Any, ...]) -> list[tuple[str, tuple[Any, ...]]]:
     """Return the ways to read a path as a record's name and a path inside it."""
-    steps = paths.parts(path)
+    # A name is compared as it is written; only inside a record is a text key
+    # spelt as a token.
+    steps = path if isinstance(path, tuple) else tuple(path.split("/"))
+    inside = paths.parts(path)
     ways = []
     for count in range(1, len(steps) + 1):
         head = steps[:count]
         if not all(isinstance(step, str) and paths.is_utf8(step) for step in head):
             break
-        ways.append(("/".join(head), steps[count:]))
+        ways.append(("/".join(head), inside[count:]))
     return ways
 
 
@@ -83,12 +86,13 @@ def read_path(core: Core, row: reading.VersionRow, inside: tuple[Any, ...]) -> A
     """
     with reader_of(core, row) as reader:
         try:
-            node = reader.skeleton.resolve(reader.skeleton.at(inside))
+            found, tokens = reader.skeleton.walk(inside)
+            node = reader.skeleton.resolve(found)
         except KeyNotFoundError as error:
             msg = f"{error} of {row.name!r}; see `archivedb tree {row.name}`"
             raise KeyNotFoundError(msg) from None
         if skeleton.is_group(node):
-            return group_of(core, row, reader.skeleton, node, inside)
+            return group_of(core, row, reader.skeleton, node, tokens)
         return read_value(core, row, reader, node)
 
 
@@ -97,7 +101,7 @@ def group_of(
     row: reading.VersionRow,
     source: Skeleton,
     node: Tree,
-    inside: tuple[Any, ...],
+    inside: tuple[str, ...],
 ) -> Group:
     """Return a group that reads its parts when they are asked for."""
 
@@ -106,7 +110,7 @@ def group_of(
             # Each reader has a skeleton of its own; nodes are found by place.
             return read_value(core, row, _Aligned(reader, source), part)
 
-    return Group(source, node, f"{row.name}", inside, read)
+    return Group(source, node, row.name, inside, read)
 
 
 class _Aligned:

@@ -32,7 +32,7 @@ from archivedb.records import Deletion, Record
 from archivedb.store import locks, naming
 from archivedb.values import json
 from archivedb.values.encode import encode, encode_inline
-from archivedb.values.paths import is_utf8, prefixes
+from archivedb.values.paths import is_utf8
 from archivedb.values.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def save(  # noqa: PLR0913 - what a save consists of
 def _equal(newest: reading.VersionRow, encoded: Encoded, said: Facts) -> bool:
     return (
         newest.digest == encoded.digest
-        and newest.metadata == json.dumps(said.metadata)
+        and json.dumps_sorted(json.loads(newest.metadata, "catalog's metadata"))
+        == json.dumps_sorted(said.metadata)
         and newest.tags == json.dumps(said.tags)
     )
 
@@ -137,13 +138,9 @@ def require_free(connection: Connection, name: str) -> None:
             itself the folder of others.
 
     """
-    above = reading.first_record(connection, prefixes(name))
-    if above is not None:
-        msg = f"{name!r} would lie inside {above!r}, which is a record, not a folder"
-        raise NameConflictError(msg)
-    if reading.is_folder(connection, name):
-        msg = f"{name!r} is a folder: records lie below it; choose another name"
-        raise NameConflictError(msg)
+    why = reading.conflict(connection, name)
+    if why is not None:
+        raise NameConflictError(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +151,13 @@ class Committed:
     Attributes:
         file: The payload.
         entries: Its changes, with their contents.
-        freed: The payload files that nothing needs any more.
+        freed: The bytes of the files that it made superfluous.
 
     """
 
     file: str
     entries: tuple[Entry, ...]
-    freed: list[str]
+    freed: int
 
 
 def commit(core: Core, mode: str, drafts: list[Draft], *, new: bool) -> Committed:
@@ -188,10 +185,12 @@ def commit(core: Core, mode: str, drafts: list[Draft], *, new: bool) -> Committe
         raise
     try:
         with core.writing() as connection:
-            if new:
-                for draft in drafts:
-                    require_free(connection, draft.entry.name)
-            freed = _apply(core, connection, drafts, image, file)
+            # A reindex beside this save may have found the payload already.
+            if writing.payload_id(connection, uuid) is None:
+                if new:
+                    for draft in drafts:
+                        require_free(connection, draft.entry.name)
+                _apply(core, connection, drafts, image, file)
     except BaseException:
         if _committed(core, uuid) is False:
             pending.discard()
@@ -199,23 +198,21 @@ def commit(core: Core, mode: str, drafts: list[Draft], *, new: bool) -> Committe
             # Nobody can say whether it was committed; the next opener will.
             pending.close()
         raise
+    # Settled last: if this is cut short, the next opener frees what is left.
+    freed = indexing.free(core, image.envelope.entries)
     pending.settle()
     return Committed(file, image.envelope.entries, freed)
 
 
 def _apply(
     core: Core, connection: Connection, drafts: list[Draft], image: Image, file: str
-) -> list[str]:
+) -> None:
     payload = indexing.register(connection, file, image.size)
-    freed: list[str] = []
     for slot, (entry, draft) in enumerate(
         zip(image.envelope.entries, drafts, strict=True)
     ):
         own = None if draft.value is None else Skeleton(draft.value.skeleton)
-        freed += (
-            indexing.apply_entry(core, connection, entry, (payload, slot), own) or []
-        )
-    return freed
+        indexing.apply_entry(core, connection, entry, (payload, slot), own)
 
 
 def _committed(core: Core, uuid: str) -> bool | None:
@@ -252,11 +249,17 @@ def delete(core: Core, names: Callable[[Connection], list[str]], what: str) -> D
                 found = reading.newest(connection, name)
                 if found is not None:  # not deleted meanwhile
                     position = reading.positions(connection, found.uuid) + 1
-                    entry = Entry("delete", found.uuid, name, position, now())
+                    entry = Entry(
+                        kind="delete",
+                        record=found.uuid,
+                        name=name,
+                        position=position,
+                        time=now(),
+                        frees=tuple(reading.files_of(connection, found.uuid)),
+                    )
                     drafts.append(Draft(entry, None))
         if not drafts:
             msg = f"no record named {what!r}; list them with `archivedb ls`"
             raise RecordNotFoundError(msg)
         done = commit(core, "json", drafts, new=False)
-        freed = sum(core.store.remove(file) for file in done.freed)
-    return Deletion(tuple(draft.entry.name for draft in drafts), freed)
+    return Deletion(tuple(draft.entry.name for draft in drafts), done.freed)

@@ -14,7 +14,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,7 +25,8 @@ from sqlalchemy.exc import DBAPIError
 from archivedb.catalog import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
@@ -44,33 +45,46 @@ class Database:
         path: The file.
         readonly: Never write; works on a read-only directory, too.
         durable: Whether a commit waits for the disk.
+        lock: Keeps writers away while a read-only catalog is copied.
 
     """
 
-    def __init__(self, path: Path, *, readonly: bool, durable: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        readonly: bool = False,
+        durable: bool = True,
+        lock: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.path = path
         self._readonly = readonly
         self._durable = durable
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._uri = self._readonly_uri() if readonly else f"file:{quote(str(path))}"
+        self._copy: tuple[int, Path] | None = None
+        self._uri = f"file:{quote(str(path))}"
+        self._identity: tuple[int, ...] | None = None
+        if readonly:
+            # Before it is read: what changes meanwhile is read once more.
+            self.is_replaced()
+            self._uri = self._readonly_uri(lock)
         self._checkpoint_at = CHECKPOINT_BYTES
         self.engine = self._make_engine()
 
-    def _readonly_uri(self) -> str:
-        path, parameters = self.path, "mode=ro"
-        wal = Path(f"{self.path}-wal")
-        if not wal.exists():
+    def _readonly_uri(self, lock: Callable[[], AbstractContextManager[None]]) -> str:
+        log = Path(f"{self.path}-wal")
+        if not log.exists():
             # Nobody is writing, and SQLite need not try to make its side files.
-            parameters = "mode=ro&immutable=1"
-        elif not os.access(self.path.parent, os.W_OK):
-            # The log holds commits, and SQLite cannot read it without making
-            # an index of it beside it: so it reads a copy.
-            self._copy = tempfile.TemporaryDirectory(prefix="archivedb-")
-            path = Path(self._copy.name) / self.path.name
+            return f"file:{quote(str(self.path))}?mode=ro&immutable=1"
+        # The log holds commits, and SQLite cannot read it without writing to
+        # an index of it beside it: so it reads a copy.
+        copy = Path(tempfile.mkdtemp(prefix="archivedb-"))
+        self._copy = (os.getpid(), copy)
+        path = copy / self.path.name
+        with lock():
             shutil.copyfile(self.path, path)
-            shutil.copyfile(wal, f"{path}-wal")
-            parameters = "mode=rw"
-        return f"file:{quote(str(path))}?{parameters}"
+            with suppress(FileNotFoundError):
+                shutil.copyfile(log, f"{path}-wal")
+        return f"file:{quote(str(path))}?mode=rw"
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -157,6 +171,18 @@ class Database:
         with self.reading() as connection:
             return schema.is_empty(connection)
 
+    def is_replaced(self) -> bool:
+        """
+        Return whether what is open is no longer what has the catalog's name.
+
+        A read-only catalog is read as it was when it was opened, so that any
+        change of the files counts.
+        """
+        found = _identity(self.path, contents=self._readonly)
+        # The file itself is made by the first connection.
+        self._identity = self._identity or found
+        return found != self._identity
+
     def require_current(self) -> None:
         """Raise what `schema.require_current` raises."""
         with self.reading() as connection:
@@ -183,6 +209,22 @@ class Database:
     def close(self) -> None:
         """Close every connection; the caller holds the writers' lock, if any."""
         self.engine.dispose()
-        if self._copy is not None:
-            self._copy.cleanup()
+        # A child leaves its parent's copy alone.
+        if self._copy is not None and self._copy[0] == os.getpid():
+            shutil.rmtree(self._copy[1], ignore_errors=True)
             self._copy = None
+
+
+def _identity(path: Path, *, contents: bool) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    if not contents:
+        return status.st_dev, status.st_ino
+    try:
+        log = Path(f"{path}-wal").stat()
+        logged = (log.st_size, log.st_mtime_ns)
+    except FileNotFoundError:
+        logged = (-1, 0)
+    return status.st_ino, status.st_size, status.st_mtime_ns, *logged

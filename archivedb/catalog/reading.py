@@ -5,14 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, false, func, literal_column, or_, select, text
+from sqlalchemy import (
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    union,
+)
 
 from archivedb.catalog import tables
 from archivedb.catalog.prepared import Prepared
+from archivedb.catalog.writing import proof
+from archivedb.errors import CatalogDamagedError, QueryError
 from archivedb.formats.envelope import Content
 from archivedb.values import json
 from archivedb.values.leaves import leaf_value
-from archivedb.values.paths import is_utf8
+from archivedb.values.paths import is_utf8, prefixes
+from archivedb.values.skeleton import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +62,8 @@ class VersionRow:
     @property
     def content(self) -> Content:
         """Where its bytes lie."""
-        return Content.of(json.loads(self.content_text, "catalog's content"))
+        with well_formed("catalog's content"):
+            return Content.of(json.loads(self.content_text, "catalog's content"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,7 @@ class ArrayRow:
     file: str
     mode: str
     dtype: Any
-    shape: tuple[int, ...]
+    shape: list[int]
     digest: str
     kind: str
     offset: int | None
@@ -144,6 +158,7 @@ _ARRAY = Prepared(
         _array.offset,
         _array.length,
         _array.blocks_offset,
+        _array.proof,
     )
     .select_from(tables.record)
     .join(tables.array, _array.version_id == record.newest_id)
@@ -203,6 +218,18 @@ def is_folder(connection: Connection, name: str) -> bool:
         return False
     between = {"above": f"{name}/", "below": f"{name}0"}
     return _IN_FOLDER.run(connection, between).fetchone() is not None
+
+
+def conflict(connection: Connection, name: str) -> str | None:
+    """Return why a name cannot become a record's, or None if it can."""
+    above = first_record(connection, prefixes(name))
+    if above is not None:
+        return f"{name!r} would lie inside {above!r}, which is a record, not a folder"
+    if is_folder(connection, name):
+        return f"{name!r} is a folder: records lie below it; choose another name"
+    if first_record(connection, [name]) is not None:
+        return f"a record named {name!r} exists"
+    return None
 
 
 def names(connection: Connection, folder: str) -> list[str]:
@@ -269,10 +296,15 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
     row = _ARRAY.run(connection, {"name": name, "path": path}).fetchone()
     if row is None:
         return None
-    values = list(row)
-    values[5] = json.loads(values[5].encode(), "catalog's dtype")
-    values[6] = tuple(json.loads(values[6].encode(), "catalog's shape"))
-    return ArrayRow(*values)
+    *values, proven = row
+    with well_formed("catalog's array"):
+        values[5] = json.loads(values[5].encode(), "catalog's dtype")
+        values[6] = json.loads(values[6].encode(), "catalog's shape")
+        found = ArrayRow(*values)
+        if proof(found.dtype, found.shape, found.digest, found.kind) != proven:
+            msg = f"the row of {name}/{path} was altered; run `archivedb reindex`"
+            raise CatalogDamagedError(msg)
+    return found
 
 
 def matching(
@@ -283,12 +315,22 @@ def matching(
 
     Each comes with whether it surely matches: one that has more leaves than
     the index holds is yielded as soon as it might.
+
+    Raises:
+        QueryError: A value is no scalar.
+
     """
     statement = _versions().add_columns(record.partly_indexed)
     statement = statement.where(_below(folder), version.id == record.newest_id)
     for path, value in equal.items():
         leaf = leaf_value(value)
         if leaf is None:
+            msg = (
+                f"find({path}=…) compares with numbers, text, True, False and None, "
+                f"not with a {type(value).__name__}"
+            )
+            raise QueryError(msg)
+        if leaf[0] == "nan":  # equal to nothing, itself included
             return
         statement = statement.where(or_(_has_leaf(path, leaf), record.partly_indexed))
     statement = statement.order_by(version.saved_at.desc(), version.id.desc())
@@ -366,12 +408,27 @@ def versions_in(connection: Connection, file: str) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
-def deleted_records(connection: Connection, uuids: list[str]) -> set[str]:
-    """Return which of these records were deleted."""
-    statement = select(record.uuid).where(
-        record.uuid.in_(uuids), record.deleted == text("1")
+def deleted_at(connection: Connection, uuid: str) -> int | None:
+    """Return when a record was deleted, or None if it was not."""
+    change = tables.change.c
+    statement = (
+        select(change.time)
+        .join(tables.record, record.id == change.record_id)
+        .where(record.uuid == uuid, change.kind == "delete")
     )
-    return set(connection.execute(statement).scalars())
+    found: int | None = connection.execute(statement).scalar()
+    return found
+
+
+def files_of(connection: Connection, uuid: str) -> list[str]:
+    """Return the payload files that hold a record's changes and versions."""
+    change = tables.change.c
+    used = union(
+        select(version.payload_id).join(tables.record).where(record.uuid == uuid),
+        select(change.payload_id).join(tables.record).where(record.uuid == uuid),
+    ).subquery()
+    statement = select(payload.file).where(payload.id.in_(select(used)))
+    return sorted(connection.execute(statement).scalars())
 
 
 def newest_payload(connection: Connection) -> str | None:

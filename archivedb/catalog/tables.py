@@ -159,11 +159,14 @@ array = Table(
     Column("offset", BigInteger),
     Column("length", BigInteger, nullable=False),
     Column("blocks_offset", BigInteger),
+    Column("proof", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 """One row an array: all that one verified pread needs.  ``offset`` is null
 where the array has no bytes of its own in the file (json).  ``payload_id`` is
-no foreign key: checking it would need an index that nothing else uses."""
+no foreign key: checking it would need an index that nothing else uses.
+``proof`` is a digest over dtype, shape, digest and kind, since a row of SQLite
+has none of its own, and the array's covers its bytes alone."""
 
 path = Table(
     "path",

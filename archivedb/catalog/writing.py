@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, union, update
+from sqlalchemy import bindparam, delete, insert, literal_column, select, union, update
 from sqlalchemy.dialects import sqlite
 
 from archivedb.catalog import tables
@@ -62,7 +62,7 @@ _RECORD = Prepared(
         tables.record.c.name,
     ).where(tables.record.c.uuid == _p("uuid"))
 )
-_ADD_RECORD = _insert(tables.record, "uuid", "name", "positions")
+_ADD_RECORD = _insert(tables.record, "uuid", "name", "positions", "deleted")
 _SET_RECORD = Prepared(
     update(tables.record)
     .where(tables.record.c.id == _p("id"))
@@ -95,7 +95,7 @@ _ADD_VERSION = _insert(
 _ADD_ARRAY = _ignore(
     tables.array,
     *("version_id", "path", "number", "payload_id", "dtype", "shape"),
-    *("digest", "kind", "offset", "length", "blocks_offset"),
+    *("digest", "kind", "offset", "length", "blocks_offset", "proof"),
 )
 _ADD_PATH = _ignore(tables.path, "side", "path")
 _PATH_ID = Prepared(
@@ -107,6 +107,10 @@ _DROP_LEAVES = Prepared(delete(tables.leaf).where(tables.leaf.c.record_id == _p(
 _ADD_LEAF = _ignore(tables.leaf, "record_id", "path_id", "kind", "num", "txt")
 _DROP_TAGS = Prepared(delete(tables.tag).where(tables.tag.c.record_id == _p("id")))
 _ADD_TAG = _insert(tables.tag, "record_id", "tag")
+_USES = tuple(
+    Prepared(select(column).where(column == _p("id")).limit(literal_column("1")))
+    for column in (tables.change.c.payload_id, tables.version.c.payload_id)
+)
 
 
 class PathIds:
@@ -183,9 +187,7 @@ class Place:
     skeleton: Skeleton | None
 
 
-def apply(
-    connection: Connection, paths: PathIds, entry: Entry, place: Place
-) -> list[str] | None:
+def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) -> bool:
     """
     Apply one change.
 
@@ -196,8 +198,7 @@ def apply(
         place: Where it was found.
 
     Returns:
-        The payload files that nothing needs any more, or None if the change
-        does not count because a later one superseded it.
+        Whether it counts: False if a later change superseded it.
 
     Raises:
         CatalogError: The change is of a kind that this archivedb lacks.
@@ -205,15 +206,20 @@ def apply(
     """
     row = _RECORD.run(connection, {"uuid": entry.record}).fetchone()
     if row is not None and (row[2] or row[1] >= entry.position):
-        return None
+        return False
     if row is None:
-        values = {"uuid": entry.record, "name": entry.name, "positions": 0}
+        values = {
+            "uuid": entry.record,
+            "name": entry.name,
+            "positions": 0,
+            # The name may be another record's by now.
+            "deleted": entry.kind == "delete",
+        }
         record = int(_ADD_RECORD.run(connection, values).lastrowid)
     else:
         record = int(row[0])
-    freed: list[str] = []
     if entry.kind == "delete":
-        freed = _delete(connection, record, entry.position)
+        _delete(connection, record, entry.position)
     elif entry.kind in ("save", "adopt"):
         _save(connection, paths, record, entry, place)
     else:
@@ -234,10 +240,50 @@ def apply(
             "version": entry.version,
         },
     )
-    return freed
+    return True
 
 
-def _delete(connection: Connection, record: int, position: int) -> list[str]:
+def claim_at(
+    connection: Connection, record: str, position: int
+) -> tuple[int, str, str, int] | None:
+    """Return change id, kind, payload uuid and slot of what is at a position."""
+    change, payload = tables.change.c, tables.payload.c
+    row = connection.execute(
+        select(change.id, change.kind, payload.uuid, change.slot)
+        .join(tables.record, tables.record.c.id == change.record_id)
+        .join(tables.payload, payload.id == change.payload_id)
+        .where(tables.record.c.uuid == record, change.position == position)
+    ).first()
+    return None if row is None else (row[0], row[1], row[2], row[3])
+
+
+def retract(connection: Connection, change_id: int) -> None:
+    """Undo the last change of a record, which made a version of it."""
+    change, version = tables.change.c, tables.version.c
+    found = connection.execute(
+        select(
+            change.record_id, change.position, change.version, change.payload_id
+        ).where(change.id == change_id)
+    ).one()
+    its_versions = select(version.id).where(
+        version.record_id == found.record_id, version.version == found.version
+    )
+    connection.execute(
+        delete(tables.array).where(tables.array.c.version_id.in_(its_versions))
+    )
+    connection.execute(
+        delete(tables.version).where(version.id.in_(its_versions.scalar_subquery()))
+    )
+    connection.execute(delete(tables.change).where(change.id == change_id))
+    connection.execute(
+        update(tables.record)
+        .where(tables.record.c.id == found.record_id)
+        .values(positions=found.position - 1)
+    )
+    drop_unused(connection, found.payload_id)
+
+
+def _delete(connection: Connection, record: int, position: int) -> None:
     """Remove everything of a record but that it was deleted."""
     version, change = tables.version.c, tables.change.c
     used = union(
@@ -252,25 +298,23 @@ def _delete(connection: Connection, record: int, position: int) -> list[str]:
     for table in (tables.leaf, tables.tag, tables.version, tables.change):
         connection.execute(delete(table).where(table.c.record_id == record))
     _DELETE_RECORD.run(connection, {"id": record, "to_positions": position})
-    return [file for each in payloads for file in drop_unused(connection, each)]
+    for each in payloads:
+        drop_unused(connection, each)
 
 
-def drop_unused(connection: Connection, payload: int) -> list[str]:
-    """Forget a payload file, and return it, if nothing refers to it."""
-    for column in (tables.change.c.payload_id, tables.version.c.payload_id):
-        if connection.execute(select(column).where(column == payload).limit(1)).first():
-            return []
-    row = tables.payload.c
-    file = connection.execute(select(row.file).where(row.id == payload)).scalar_one()
+def drop_unused(connection: Connection, payload: int) -> None:
+    """Forget a payload file if nothing refers to it."""
+    if any(used.run(connection, {"id": payload}).fetchone() for used in _USES):
+        return
     connection.execute(delete(tables.check).where(tables.check.c.payload_id == payload))
-    connection.execute(delete(tables.payload).where(row.id == payload))
-    return [str(file)]
+    connection.execute(delete(tables.payload).where(tables.payload.c.id == payload))
 
 
 def clear(connection: Connection) -> None:
     """Empty the catalog of all that can be rebuilt, before it is."""
     for table in reversed(tables.metadata.sorted_tables):
-        if table is not tables.archive:
+        # Other processes remember the ids of paths, which must stay true.
+        if table not in (tables.archive, tables.path):
             connection.execute(delete(table))
 
 
@@ -305,7 +349,7 @@ def _save(
     complete = True
     rows = []
     for side, part in (("metadata", of_metadata), ("data", source)):
-        found, whole = leaves(part)
+        found, whole = leaves(part, groups=side == "metadata")
         complete = complete and whole
         rows += [
             {
@@ -333,6 +377,11 @@ def _save(
     )
 
 
+def proof(dtype: Any, shape: Any, hashed: str, kind: str) -> str:
+    """Return what proves that an array's row says what its skeleton says."""
+    return digest.digest(json.dumps([dtype, shape, hashed, kind]))
+
+
 def _provenance(connection: Connection, facts: Any) -> int | None:
     if not facts:
         return None
@@ -350,6 +399,7 @@ def _array_rows(
 ) -> Iterator[dict[str, Any]]:
     for path, node in array_paths(source):
         place = content.arrays[node["$array"]]
+        kind = node.get("as", "array")
         yield {
             "version_id": version,
             "path": path,
@@ -358,8 +408,9 @@ def _array_rows(
             "dtype": json.dumps(node["dtype"]).decode(),
             "shape": json.dumps(node["shape"]).decode(),
             "digest": node["digest"],
-            "kind": node.get("as", "array"),
+            "kind": kind,
             "offset": place.offset,
             "length": place.length,
             "blocks_offset": place.blocks,
+            "proof": proof(node["dtype"], node["shape"], node["digest"], kind),
         }

@@ -9,7 +9,7 @@ import numpy as np
 
 from archivedb.errors import PayloadCorruptError
 from archivedb.values import digest, signing
-from archivedb.values.skeleton import Skeleton
+from archivedb.values.skeleton import Skeleton, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -174,11 +174,13 @@ class PlacedReader:
 
     def fetch(self, number: int, node: Tree) -> Bytes:
         """Return the checked bytes of an array."""
-        place = self._content.arrays[number]
+        with well_formed(f"skeleton in {self._source.name}"):
+            place = self._content.arrays[number]
+            expected = node["digest"]
         if place.offset is None:
             return self._inside(number, node)
         raw = self._source.read(place.offset, place.length)
-        if digest.array_digest(raw.data)[0] != node["digest"]:
+        if digest.array_digest(raw.data)[0] != expected:
             where = damaged_blocks(self._source, raw, place.blocks)
             raise corrupt(self._source, f"array {number}", where)
         return raw

@@ -14,11 +14,33 @@ from typing import Any
 
 from archivedb.errors import DecodeError
 from archivedb.values import digest, json
+from archivedb.values.skeleton import well_formed
 
 FORMAT = 1
 """The version of the on-disk format; readers refuse newer ones."""
 
 HEAD_BYTES = 512
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        msg = f"{value!r} is no count"
+        raise TypeError(msg)
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        msg = f"{value!r} is no text"
+        raise TypeError(msg)
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        msg = f"{value!r} is no object"
+        raise TypeError(msg)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +54,12 @@ class Extent:
     def tree(self) -> list[Any]:
         """Return it as JSON."""
         return [self.offset, self.length, self.digest]
+
+    @classmethod
+    def of(cls, tree: Any) -> Extent:
+        """Return the extent that a tree describes."""
+        offset, length, hashed = tree
+        return cls(_count(offset), _count(length), _text(hashed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,16 @@ class Place:
         if self.blocks is None:
             return [self.offset, self.length]
         return [self.offset, self.length, self.blocks]
+
+    @classmethod
+    def of(cls, tree: Any) -> Place:
+        """Return the place that a tree describes."""
+        offset, length, *blocks = tree
+        return cls(
+            None if offset is None else _count(offset),
+            _count(length),
+            *map(_count, blocks),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +155,14 @@ class Content:
         """Return the content that a tree describes."""
         pickle = None
         if "pickle" in tree:
-            buffers = tuple(Extent(*extent) for extent in tree["buffers"])
-            pickle = Pickle(Extent(*tree["pickle"]), buffers)
+            buffers = tuple(map(Extent.of, tree["buffers"]))
+            pickle = Pickle(Extent.of(tree["pickle"]), buffers)
         return cls(
-            mode=tree["mode"],
-            digest=tree["digest"],
-            size=tree["size"],
-            skeleton=Extent(*tree["skeleton"]),
-            arrays=tuple(Place(*place) for place in tree["arrays"]),
+            mode=_text(tree["mode"]),
+            digest=_text(tree["digest"]),
+            size=_count(tree["size"]),
+            skeleton=Extent.of(tree["skeleton"]),
+            arrays=tuple(map(Place.of, tree["arrays"])),
             pickle=pickle,
             signature=tree.get("signature"),
         )
@@ -147,6 +185,8 @@ class Entry:
         provenance: The gathered facts, encoded inline.
         content: Where the data lies, or None.
         adopted: For an adopt, the file in the store that holds the content.
+        frees: For a delete, the files that it makes superfluous, unless other
+            records need them.
 
     """
 
@@ -161,6 +201,7 @@ class Entry:
     provenance: Any = field(default_factory=dict)
     content: Content | None = None
     adopted: str | None = None
+    frees: tuple[str, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON; what is empty is left out."""
@@ -181,6 +222,8 @@ class Entry:
             tree["provenance"] = self.provenance
         if self.adopted is not None:
             tree["adopted"] = self.adopted
+        if self.frees:
+            tree["frees"] = list(self.frees)
         if self.content is not None:
             tree["content"] = self.content.tree()
         return tree
@@ -188,19 +231,21 @@ class Entry:
     @classmethod
     def of(cls, tree: dict[str, Any]) -> Entry:
         """Return the entry that a tree describes."""
-        content = tree.get("content")
+        content, adopted = tree.get("content"), tree.get("adopted")
+        version = tree.get("version")
         return cls(
-            kind=tree["kind"],
-            record=tree["record"],
-            name=tree["name"],
-            position=tree["position"],
-            time=tree["time"],
-            version=tree.get("version"),
-            metadata=tree.get("metadata", {}),
-            tags=tuple(tree.get("tags", ())),
-            provenance=tree.get("provenance", {}),
+            kind=_text(tree["kind"]),
+            record=_text(tree["record"]),
+            name=_text(tree["name"]),
+            position=_count(tree["position"]),
+            time=_count(tree["time"]),
+            version=None if version is None else _count(version),
+            metadata=_object(tree.get("metadata", {})),
+            tags=tuple(map(_text, tree.get("tags", ()))),
+            provenance=_object(tree.get("provenance", {})),
             content=None if content is None else Content.of(content),
-            adopted=tree.get("adopted"),
+            adopted=None if adopted is None else _text(adopted),
+            frees=tuple(map(_text, tree.get("frees", ()))),
         )
 
 
@@ -242,22 +287,20 @@ class Envelope:
 
         """
         tree = json.loads(text, f"envelope of {what}")
-        try:
+        with well_formed(f"envelope of {what}"):
             if tree["format"] > FORMAT:
                 msg = (
                     f"{what} is of format {tree['format']}; "
                     f"this archivedb reads up to {FORMAT}: update it"
                 )
                 raise DecodeError(msg)
+            archive = tree["archive"]
             return cls(
-                archive=tree["archive"],
-                payload=tree["payload"],
-                mode=tree["mode"],
+                archive=None if archive is None else _text(archive),
+                payload=_text(tree["payload"]),
+                mode=_text(tree["mode"]),
                 entries=tuple(map(Entry.of, tree["changes"])),
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            msg = f"the envelope of {what} is malformed: {error!r}"
-            raise DecodeError(msg) from error
 
 
 def head_text(mode: str, envelope: Extent, skeleton: Extent) -> bytes:
@@ -280,13 +323,5 @@ def read_head(text: bytes, what: str) -> Extent:
 
     """
     tree = json.loads(text.strip(b" \0\n,"), f"head of {what}")
-    try:
-        offset, length, hashed = tree["envelope"]
-        extent = Extent(int(offset), int(length), str(hashed))
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"the head of {what} is malformed: {error!r}"
-        raise DecodeError(msg) from error
-    if extent.offset < 0 or extent.length < 0:
-        msg = f"the head of {what} points outside of it"
-        raise DecodeError(msg)
-    return extent
+    with well_formed(f"head of {what}"):
+        return Extent.of(tree["envelope"])

@@ -48,6 +48,7 @@ IN_MEMORY = 1 << 20
 """Payloads of up to this many bytes of arrays are laid out in memory."""
 MAX_LINK = 255
 MAX_GROUPS = 64
+MAX_AXES = 32
 OWN = paths.RESERVED
 
 
@@ -111,6 +112,8 @@ def _dataset_type(array: StoredArray) -> tuple[Any, tuple[int, ...]]:
         made.set_cset(h5t.CSET_UTF8)
         made.set_strpad(h5t.STR_NULLPAD)
         return made, ()
+    if array.values.ndim > MAX_AXES:
+        return h5t.STD_U8LE, (len(array.raw),)
     return _dtype_type(array.values.dtype), array.values.shape
 
 
@@ -119,7 +122,9 @@ class _Layout:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._taken: set[str] = set()
+        self._groups: set[str] = set()
+        self._datasets: set[str] = set()
+        self._blocks = self._more = 0
         self.segments: list[tuple[int, Any]] = []
 
     def dataset(self, link: str, kind: Any, shape: tuple[int, ...], raw: Any) -> int:
@@ -149,10 +154,8 @@ class _Layout:
         offset = self.dataset(link, kind, shape, array.raw)
         blocks = None
         if array.blocks is not None:
-            number = sum(1 for taken in self._taken if taken.startswith(f"{OWN}/b"))
-            name = f"{OWN}/blocks/{number}"
-            self._taken.add(name)
-            blocks = self.bytes(name, array.blocks)
+            blocks = self.bytes(f"{OWN}/blocks/{self._blocks}", array.blocks)
+            self._blocks += 1
         return Place(offset, len(array.raw), blocks)
 
     def bytes(self, link: str, raw: bytes) -> int:
@@ -162,12 +165,23 @@ class _Layout:
     def _link(self, group: str, path: str) -> str:
         tokens = [*group.split("/"), *path.split("/")] if group else path.split("/")
         tokens = [_short(token) for token in tokens]
+        above = ["/".join(tokens[:count]) for count in range(1, len(tokens))]
         link = "/".join(tokens)
-        # The root itself, very deep paths, and keys that only NaN can make
-        # equal have no link of their own; nothing is read by its link.
-        if not path or len(tokens) > MAX_GROUPS or link in self._taken:
-            link = f"{OWN}/more/{len(self._taken)}"
-        self._taken.add(link)
+        # The root itself, very deep paths, two versions of a record in a
+        # batch, and keys that only NaN can make equal have no link of their
+        # own.  Nothing is read by its link.
+        if (
+            not path
+            or tokens[0] == OWN
+            or len(tokens) > MAX_GROUPS
+            or link in self._groups
+            or link in self._datasets
+            or not self._datasets.isdisjoint(above)
+        ):
+            self._more += 1
+            return f"{OWN}/more/{self._more}"
+        self._groups.update(above)
+        self._datasets.add(link)
         return link
 
 

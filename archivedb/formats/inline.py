@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import DecodeError
 from archivedb.values import dtypes, json, skeleton
 
 if TYPE_CHECKING:
@@ -42,12 +42,10 @@ def without_data(tree: Tree) -> tuple[bytes, dict[int, Any]]:
 
     """
     data: dict[int, Any] = {}
-    for node in array_nodes(tree):
-        if "data" not in node:
-            msg = f"array {node['$array']!r} has no data"
-            raise DecodeError(msg)
-        data[node["$array"]] = node.pop("data")
-    return json.dumps(tree), data
+    with skeleton.well_formed("skeleton"):
+        for node in array_nodes(tree):
+            data[node["$array"]] = node.pop("data")
+        return json.dumps(tree), data
 
 
 def array_nodes(tree: Tree) -> Iterator[dict[str, Any]]:
@@ -93,6 +91,8 @@ def _listed(values: AnyArray) -> Any | None:
         flat = np.ascontiguousarray(values).reshape(-1)
         part = np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")
         return _listed(flat.view(part).reshape(*values.shape, 2))
+    if dtype.kind == "b" and (np.ascontiguousarray(values).view("u1") > 1).any():
+        return None  # true, but not the one true byte
     if dtype.kind in "biu":
         return values.tolist()
     if dtype.kind == "U":
@@ -112,10 +112,9 @@ def _listed(values: AnyArray) -> Any | None:
 
 
 def _is_text(values: AnyArray) -> bool:
-    try:
-        return bool((np.array(values.tolist(), values.dtype) == values).all())
-    except ValueError:
-        return False
+    """Return whether every character is one of Unicode's."""
+    codes = dtypes.array_bytes(values).view(f"{values.dtype.byteorder}u4")
+    return bool((codes <= sys.maxunicode).all())
 
 
 def raw_bytes(node: Tree, data: Any) -> Bytes:
@@ -126,16 +125,13 @@ def raw_bytes(node: Tree, data: Any) -> Bytes:
         DecodeError: The data does not fit the node.
 
     """
-    try:
+    with skeleton.well_formed(f"data of array {node['$array']}"):
         if isinstance(data, dict):
             raw = base64.b64decode(data["base64"], validate=True)
         elif node.get("as") == "str":
             raw = data.encode()
         else:
             return _from_lists(node, data)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        msg = f"the data of array {node['$array']} is malformed: {error}"
-        raise DecodeError(msg) from error
     return np.frombuffer(bytearray(raw), np.uint8)
 
 

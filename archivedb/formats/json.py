@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archivedb.errors import DecodeError
 from archivedb.formats import inline
 from archivedb.formats.base import (
     Draft,
@@ -35,7 +34,7 @@ from archivedb.formats.envelope import (
     head_text,
 )
 from archivedb.values import digest, json
-from archivedb.values.skeleton import Skeleton
+from archivedb.values.skeleton import Skeleton, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,12 +115,10 @@ class _JSONReader:
 
     def fetch(self, number: int, node: Tree) -> Bytes:
         """Return the checked bytes of an array."""
-        try:
+        with well_formed(f"skeleton in {self._source.name}"):
             raw = inline.raw_bytes(node, self._data[number])
-        except KeyError as error:
-            msg = f"{self._source.name} has no array {number}"
-            raise DecodeError(msg) from error
-        if digest.array_digest(raw.data)[0] != node["digest"]:
+            expected = node["digest"]
+        if digest.array_digest(raw.data)[0] != expected:
             raise corrupt(self._source, f"array {number}")
         return raw
 

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from archivedb.errors import PayloadError, StoreError
+from archivedb.errors import CatalogError, PayloadError, StoreError
 from archivedb.records import Finding, Report
 
 if TYPE_CHECKING:
@@ -123,11 +123,14 @@ def _check(inspection: Inspection, each: IndexedFile) -> tuple[int, list[Finding
 
 
 def _presence(inspection: Inspection, each: IndexedFile) -> list[Finding]:
-    size = inspection.stored_size(each.file)
+    try:
+        size = inspection.stored_size(each.file)
+    except CatalogError as error:
+        return _about(inspection, "misindexed", each.file, str(error))
     if size == each.size or not inspection.still_indexed(each.file):
         return []
     if size is None:
-        return _about(inspection, "missing", each.file, "the file is gone")
+        return _about(inspection, "missing", each.file, "no file is there")
     detail = f"it has {size} bytes, and had {each.size}"
     kind = "truncated" if size < each.size else "corrupt"
     return _about(inspection, kind, each.file, detail)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import KeyNotFoundError
+from archivedb.records import counted
 from archivedb.values import outline, paths, skeleton
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Group(Mapping[str, Any]):
         source: The checked skeleton of the record.
         node: The group's node in it.
         record: The record's name.
-        inside: The path of the group inside the record.
+        inside: The tokens of the path of the group inside the record.
         read: Returns the value of a node.
 
     """
@@ -38,7 +39,7 @@ class Group(Mapping[str, Any]):
         source: Skeleton,
         node: Tree,
         record: str,
-        inside: tuple[Any, ...],
+        inside: tuple[str, ...],
         read: Callable[[Tree], Any],
     ) -> None:
         self._source = source
@@ -55,8 +56,7 @@ class Group(Mapping[str, Any]):
     @property
     def path(self) -> str:
         """The record's name and the path inside it."""
-        steps = [skeleton.key_step(step) for step in self._inside]
-        return paths.join([self._record, *steps])
+        return paths.join([self._record, *self._inside])
 
     def __getitem__(self, path: str | tuple[Any, ...]) -> Any:
         """
@@ -67,10 +67,10 @@ class Group(Mapping[str, Any]):
             NotAGroupError: The path goes on below a leaf.
 
         """
-        steps = paths.parts(path)
-        node = self._source.resolve(self._source.at(steps, self._node))
+        found, tokens = self._source.walk(paths.parts(path), self._node)
+        node = self._source.resolve(found)
         if skeleton.is_group(node):
-            inside = (*self._inside, *steps)
+            inside = (*self._inside, *tokens)
             return Group(self._source, node, self._record, inside, self._read)
         return self._read(node)
 
@@ -111,7 +111,7 @@ class Group(Mapping[str, Any]):
     def __repr__(self) -> str:
         """Return the keys and what stands there, without reading any array."""
         body = "".join(f"\n  {line}" for line in self._lines())
-        return f"<Group {self.path!r}, {len(self)} keys>{body}"
+        return f"<Group {self.path!r}, {counted(len(self), 'key')}>{body}"
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archivedb.errors import CatalogError
@@ -17,6 +17,7 @@ from archivedb.store.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 IDENTITY = "archive.json"
 TEMPORARY = "tmp"
@@ -96,6 +97,12 @@ class PayloadStore:
         with locks.file_lock(self.root / LOCKS / "catalog"):
             yield
 
+    @contextmanager
+    def quiet_lock(self) -> Iterator[None]:
+        """Hold the writers' lock, if there is one, without making anything."""
+        with locks.existing_lock(self.root / LOCKS / "catalog"):
+            yield
+
     # Writing ------------------------------------------------------------
 
     def begin(self, uuid: str, suffix: str) -> Pending:
@@ -158,11 +165,12 @@ class PayloadStore:
         return PayloadFile(self.resolve(file), file)
 
     def size(self, file: str) -> int | None:
-        """Return the bytes of a payload, or None if it is missing."""
+        """Return the bytes of a payload, or None if no file is there."""
         try:
-            return self.resolve(file).lstat().st_size
+            status = self.resolve(file).lstat()
         except FileNotFoundError:
             return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def files(self) -> Iterator[str]:
         """Yield every payload below the store, oldest first in each directory."""
@@ -183,17 +191,25 @@ class PayloadStore:
 
     def shard_files(self, shard: str) -> Iterator[str]:
         """Yield the payloads of one directory, oldest first."""
-        for name in sorted(os.listdir(self.root / shard)):
-            parsed = naming.parse(name)
-            if parsed is not None and parsed.uuid[-2:] == shard:
+        for name, is_payload in self._shard_names(shard):
+            if is_payload:
                 yield f"{shard}/{name}"
 
+    def _shard_names(self, shard: str) -> Iterator[tuple[str, bool]]:
+        for name in sorted(os.listdir(self.root / shard)):
+            parsed = naming.parse(name)
+            yield name, parsed is not None and parsed.uuid[-2:] == shard
+
     def strangers(self) -> Iterator[str]:
-        """Yield what lies in the store without being a payload."""
-        for shard in self.shards():
-            known = set(self.shard_files(shard))
-            for name in sorted(os.listdir(self.root / shard)):
-                if f"{shard}/{name}" not in known:
+        """Yield what lies in the store without belonging there."""
+        names = sorted(os.listdir(self.root))
+        shards = self.shards()  # after: one may have been made meanwhile
+        for name in names:
+            if name not in (IDENTITY, TEMPORARY, LOCKS, *shards):
+                yield name
+        for shard in shards:
+            for name, is_payload in self._shard_names(shard):
+                if not is_payload:
                     yield f"{shard}/{name}"
 
     def shard_times(self) -> dict[str, float]:
@@ -207,47 +223,67 @@ class PayloadStore:
         Each is the temporary name and the payload that it became; while one is
         handled, it is locked.
         """
-        for entry in self._temporaries():
+        for path, status in self._temporaries():
             # Its own name, and the payload's.
-            if entry.stat().st_nlink > 1:
-                with self._unless_alive(entry.path) as gone:
-                    became = self._became(entry.name) if gone else None
+            if status.st_nlink > 1:
+                with self._unless_alive(path) as gone:
+                    became = self._became(path.name) if gone else None
                     if became is not None:
-                        yield Path(entry.path), became
+                        yield path, became
+
+    def is_pending(self, file: str) -> bool:
+        """Return whether the writer of a payload has yet to tell the catalog."""
+        try:
+            if self.resolve(file).lstat().st_nlink == 1:
+                return False
+        except FileNotFoundError:
+            return False
+        parsed = naming.parse(file.rpartition("/")[2])
+        return (
+            parsed is not None and self.temporary(parsed.uuid, parsed.suffix).exists()
+        )
+
+    def is_settled(self) -> bool:
+        """Return whether no writer has still to settle what it published."""
+        return all(status.st_nlink == 1 for _, status in self._temporaries())
 
     def sweep(self, older_than: float) -> None:
         """Remove what writers who are gone have never published."""
-        for entry in self._temporaries():
-            status = entry.stat()
+        for path, status in self._temporaries():
             if status.st_nlink == 1 and status.st_mtime < older_than:
-                with self._unless_alive(entry.path) as gone:
+                with self._unless_alive(path) as gone:
                     if gone:
-                        Path(entry.path).unlink(missing_ok=True)
+                        path.unlink(missing_ok=True)
 
     def clock(self) -> float:
         """Return the time, in seconds since 1970, that ages are measured by."""
         return time.time()
 
-    def _temporaries(self) -> Iterator[os.DirEntry[str]]:
+    def _temporaries(self) -> Iterator[tuple[Path, os.stat_result]]:
         try:
-            entries = list(os.scandir(self.root / TEMPORARY))
+            names = os.listdir(self.root / TEMPORARY)
         except FileNotFoundError:
             return
-        for entry in entries:
-            with suppress(FileNotFoundError):
-                yield entry
+        for name in names:
+            path = self.root / TEMPORARY / name
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue  # settled meanwhile
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
 
     @contextmanager
-    def _unless_alive(self, path: str) -> Iterator[bool]:
+    def _unless_alive(self, path: Path) -> Iterator[bool]:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = locks.open_lockable(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             yield False
             return
         try:
             yield locks.try_lock(descriptor)
         finally:
-            os.close(descriptor)
+            locks.close_lockable(descriptor)
 
     def _became(self, name: str) -> str | None:
         uuid = name.partition(".")[0]

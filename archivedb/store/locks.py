@@ -11,7 +11,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from archivedb.errors import StoreError
@@ -21,6 +22,67 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STRIPES = 256
+
+
+_opening = threading.Lock()
+_open: set[int] = set()
+
+
+def open_lockable(path: Path, flags: int) -> int:
+    """
+    Open a file that will be locked; to be closed with `close_lockable`.
+
+    A child that is forked while a thread holds a lock inherits the file, and
+    with it the lock, for as long as it lives: so it closes them all at once.
+    """
+    with _opening:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        _open.add(descriptor)
+    return descriptor
+
+
+def close_lockable(descriptor: int) -> None:
+    """Close a file, and so release its lock."""
+    with _opening:
+        _open.discard(descriptor)
+        os.close(descriptor)
+
+
+def _close_in_child() -> None:
+    for descriptor in _open:
+        os.close(descriptor)
+    _open.clear()
+    _opening.release()
+
+
+os.register_at_fork(
+    # Nobody is between opening a file and remembering it.
+    before=_opening.acquire,
+    after_in_parent=_opening.release,
+    after_in_child=_close_in_child,
+)
+
+
+@contextmanager
+def existing_lock(path: Path) -> Iterator[None]:
+    """
+    Hold an exclusive lock without making or writing anything.
+
+    Where its file does not exist, nobody has ever held it, and nobody does.
+    """
+    try:
+        descriptor = open_lockable(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        # A network file system may want a file open for writing; then a
+        # reader goes without.
+        with suppress(OSError):
+            lock(descriptor)
+        yield
+    finally:
+        close_lockable(descriptor)
 
 
 @contextmanager
@@ -33,10 +95,10 @@ def file_lock(path: Path) -> Iterator[None]:
 
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         msg = f"cannot open the lock {path}: {error.strerror}"
         raise StoreError(msg) from error
@@ -48,7 +110,7 @@ def file_lock(path: Path) -> Iterator[None]:
             raise StoreError(msg) from error
         yield
     finally:
-        os.close(descriptor)
+        close_lockable(descriptor)
 
 
 def lock(descriptor: int) -> None:

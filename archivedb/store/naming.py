@@ -10,6 +10,9 @@ import time
 import uuid
 from dataclasses import dataclass
 
+DIGITS = 32
+"""Hex digits of its digest in a file's name."""
+
 _PATTERN = re.compile(
     r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
     r"-(?P<digits>[0-9a-f]{32})(?P<suffix>\.[a-z0-9]+)"

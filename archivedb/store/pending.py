@@ -37,12 +37,12 @@ class Pending:
             self._descriptor = self._create()
 
     def _create(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         try:
-            descriptor = os.open(self.path, flags, 0o666)
+            descriptor = locks.open_lockable(self.path, flags)
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, flags, 0o666)
+            descriptor = locks.open_lockable(self.path, flags)
         # Whoever looks for left-overs holds it for a moment at most.
         locks.lock(descriptor)
         return descriptor
@@ -125,7 +125,7 @@ class Pending:
     def close(self) -> None:
         """Let go of the file as it is."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            locks.close_lockable(self._descriptor)
             self._descriptor = -1
 
 

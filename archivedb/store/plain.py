@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from archivedb.store import naming
@@ -25,6 +26,14 @@ class PlainDirectory(PayloadStore):
         """Return where a payload is written."""
         return self.root / f".{uuid}{suffix}"
 
+    def _temporaries(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self.root.glob(".*-7*"):
+            # What looks like ours once its dot is gone and a digest is added.
+            uuid, suffix = path.stem.removeprefix("."), path.suffix
+            if naming.parse(f"{uuid}-{'0' * naming.DIGITS}{suffix}") is not None:
+                with suppress(FileNotFoundError):
+                    yield path, path.lstat()
+
     def place(self, name: naming.FileName) -> str:
         """Return where a payload lies for good, below the root."""
         return str(name)
@@ -40,7 +49,7 @@ class PlainDirectory(PayloadStore):
         except (FileNotFoundError, NotADirectoryError):
             return
         for name in names:
-            if naming.parse(name) is not None and (self.root / name).is_file():
+            if naming.parse(name) is not None:
                 yield name
 
     def newest(self) -> str | None:

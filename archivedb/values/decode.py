@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import ArchiveError, DecodeError
+from archivedb.errors import DecodeError
 from archivedb.values import digest, dtypes, skeleton
 
 if TYPE_CHECKING:
@@ -64,13 +64,8 @@ def decode(source: Skeleton, node: Tree, fetch: Fetch, restore: Restore) -> Any:
         DecodeError: The skeleton is not of the documented form.
 
     """
-    try:
+    with skeleton.well_formed("skeleton"):
         return _Reader(source, fetch, restore).run(node)
-    except ArchiveError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        msg = f"the skeleton is malformed: {type(error).__name__}: {error}"
-        raise DecodeError(msg) from error
 
 
 def array_of(node: Tree, raw: Bytes) -> AnyArray:
@@ -274,6 +269,9 @@ class _Reader:
         if "hex" in node:
             raw = np.frombuffer(bytearray.fromhex(node["hex"]), np.uint8)
             return dtypes.bytes_array(raw, dtype, (1,))[0]
+        if dtype.kind not in "biuf":
+            msg = f"a {dtype} has no value that JSON holds"
+            raise DecodeError(msg)
         return dtype.type(node["value"])
 
 

@@ -308,9 +308,9 @@ class _Walk:
     def _numpy_scalar(self, value: Any) -> skeleton.Tree | None:
         kind = type(value)
         if kind is np.str_:
-            return {"$numpy": "str", "value": text_tree(str(value))}
+            return {"$numpy": "str", "value": text_tree(_whole(value))}
         if kind is np.bytes_:
-            return {"$numpy": "bytes", "value": bytes_tree(bytes(value))}
+            return {"$numpy": "bytes", "value": bytes_tree(_whole(value))}
         dtype = value.dtype
         if not dtypes.is_faithful(dtype) or dtype.type is not kind:
             return None
@@ -372,6 +372,13 @@ def _as_array(value: list[Any], kind: type) -> AnyArray | None:
     if kind in _LIST_DTYPES:
         return np.array(value, _LIST_DTYPES[kind])
     return None
+
+
+def _whole(value: Any) -> Any:
+    """Return numpy's text or bytes as Python's, with the NULs at its end."""
+    # str() and bytes() go through numpy, which strips them.
+    base = str if isinstance(value, str) else bytes
+    return base.__getitem__(value, slice(None))
 
 
 def _where(trail: Any) -> str:

@@ -19,6 +19,11 @@ def dumps(tree: Any) -> bytes:
     return orjson.dumps(tree)
 
 
+def dumps_sorted(tree: Any) -> bytes:
+    """Return bytes that do not depend on the order of keys, to compare them."""
+    return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
+
+
 def dumps_readable(tree: Any) -> bytes:
     """Return indented bytes, one item a line, for people and for diffs."""
     return orjson.dumps(tree, option=orjson.OPT_INDENT_2)

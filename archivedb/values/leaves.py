@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ class Leaf:
 
     Attributes:
         path: Where it stands.
-        kind: ``"null"``, ``"bool"``, ``"number"`` or ``"text"``.
+        kind: ``"null"``, ``"bool"``, ``"number"``, ``"nan"``, ``"text"`` or
+            ``"other"``.
         num: The number, an int of 64 bits or a float, or 0 and 1.
         txt: The text; also that of a number which no column holds exactly.
 
@@ -42,7 +44,8 @@ def leaf_value(value: Any) -> tuple[str, int | float | None, str | None] | None:
     Return kind, number and text of a scalar, or None if it is no leaf.
 
     Equal Python values give equal triples, so that a search finds them:
-    ``1 == 1.0 == np.float32(1)``; but ``True`` is not 1 here.
+    ``1 == 1.0 == np.float32(1)``; but ``True`` is not 1 here, and NaN has a
+    kind of its own, since it is equal to nothing.
     """
     if value is None:
         return "null", None, None
@@ -51,27 +54,47 @@ def leaf_value(value: Any) -> tuple[str, int | float | None, str | None] | None:
     if isinstance(value, bool):
         return "bool", int(value), None
     if isinstance(value, int):
-        if -(1 << 63) <= value < 1 << 63:
-            return "number", int(value), None
-        return "number", None, hex(value)
+        return _int_leaf(int(value))
     if isinstance(value, float):
-        # NaN is equal to nothing; SQLite would make it NULL.
-        return ("number", value, None) if value == value else ("nan", None, None)  # noqa: PLR0124
+        number = float(value)
+        return ("nan", None, None) if math.isnan(number) else ("number", number, None)
     if isinstance(value, str):
-        return "text", None, value
+        return "text", None, str.__getitem__(value, slice(None))
     return None
+
+
+def _int_leaf(value: int) -> tuple[str, int | float | None, str | None]:
+    if -(1 << 63) <= value < 1 << 63:
+        return "number", value, None
+    try:
+        number = float(value)
+    except OverflowError:
+        return "number", None, hex(value)
+    # A float that equals it must find it; if none does, its digits are text.
+    return ("number", number, None) if number == value else ("number", None, hex(value))
 
 
 _SCALAR_TAGS = frozenset({"$int", "$float", "$str", "$numpy"})
 
 
-def leaves(source: Skeleton) -> tuple[list[Leaf], bool]:
+def leaves(source: Skeleton, *, groups: bool = False) -> tuple[list[Leaf], bool]:
     """
     Return up to 1,000 scalars, nearest the root first, and whether that is all.
 
     Text with surrogates is left out and counts as cut, since no database
     takes it.
+
+    Args:
+        source: The skeleton.
+        groups: Also return a leaf of kind ``"other"`` for each path at which
+            there is something, but no scalar: metadata hides data there.
+
     """
+    with skeleton.well_formed("skeleton"):
+        return _leaves(source, groups=groups)
+
+
+def _leaves(source: Skeleton, *, groups: bool) -> tuple[list[Leaf], bool]:
     found: list[Leaf] = []
     complete = True
     queue: deque[tuple[str, Tree]] = deque([("", source.root)])
@@ -79,25 +102,32 @@ def leaves(source: Skeleton) -> tuple[list[Leaf], bool]:
         path, node = queue.popleft()
         while skeleton.tag_of(node) == skeleton.NODE_TAG:
             node = source.table(node)
-        tag = skeleton.tag_of(node)
+        leaf = _leaf(node)
         if skeleton.is_container(node):
             for token, child in skeleton.children(node):
                 queue.append((f"{path}/{token}" if path else token, child))
-            continue
-        if tag is not None and tag not in _SCALAR_TAGS:
-            # Arrays and objects are no scalars; a $ref's target is indexed
-            # where it stands first.
-            continue
-        leaf = leaf_value(decode_inline(node) if tag else node)
+        if leaf is None and groups and path:
+            leaf = ("other", None, None)
         if leaf is None:
             continue
-        if len(found) == MOST or not paths.is_utf8(leaf[2] or ""):
+        if len(found) == MOST:
+            return found, False
+        if paths.is_utf8(leaf[2] or ""):
+            found.append(Leaf(path, *leaf))
+        else:
             complete = False
-            if len(found) == MOST:
-                break
-            continue
-        found.append(Leaf(path, *leaf))
     return found, complete
+
+
+def _leaf(node: Tree) -> tuple[str, int | float | None, str | None] | None:
+    tag = skeleton.tag_of(node)
+    if type(node) is list or (tag is None and type(node) is dict):
+        return None
+    # Arrays and objects are no scalars; a $ref's target is indexed where it
+    # stands first.
+    if tag is not None and tag not in _SCALAR_TAGS:
+        return None
+    return leaf_value(decode_inline(node) if tag else node)
 
 
 def lookup(source: Skeleton, path: str) -> Any:
@@ -107,6 +137,11 @@ def lookup(source: Skeleton, path: str) -> Any:
 
 def array_paths(source: Skeleton) -> Iterator[tuple[str, Tree]]:
     """Yield the path and node of every array, where it stands first."""
+    with skeleton.well_formed("skeleton"):
+        yield from _array_paths(source)
+
+
+def _array_paths(source: Skeleton) -> Iterator[tuple[str, Tree]]:
     todo = [("", source.root)]
     while todo:
         path, node = todo.pop()

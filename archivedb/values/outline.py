@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archivedb.records import Node, readable_size
-from archivedb.values import digest, dtypes, skeleton
+from archivedb.records import Node, counted, readable_size
+from archivedb.values import dtypes, skeleton
 from archivedb.values.decode import decode_inline
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ WIDTH = 60
 """Characters of a value that a line shows."""
 
 _KINDS = {None: "list", "$tuple": "tuple", "$objects": "array"}
-_CODED = frozenset({"$int", "$float", "$complex", "$str", "$bytes", "$numpy"})
 
 
 def outline(source: Skeleton, node: Tree, path: str = "") -> Iterator[Node]:
@@ -27,6 +26,11 @@ def outline(source: Skeleton, node: Tree, path: str = "") -> Iterator[Node]:
     Nothing is restored and no array is read, so a stranger's record is as safe
     to look at as one's own.
     """
+    with skeleton.well_formed("skeleton"):
+        yield from _outline(source, node, path)
+
+
+def _outline(source: Skeleton, node: Tree, path: str) -> Iterator[Node]:
     stack = [(0, path, token, child) for token, child in _below(source, node)][::-1]
     while stack:
         depth, above, token, child = stack.pop()
@@ -43,21 +47,28 @@ def describe(node: Tree) -> tuple[str, str]:
     """Return the kind of a node, and what a line says of it."""
     tag = skeleton.tag_of(node)
     if skeleton.is_group(node):
-        return "group", _count(len(node if tag is None else node["$dict"]), "key")
+        return "group", counted(len(node if tag is None else node["$dict"]), "key")
     if skeleton.is_container(node):
         if tag == "$objects":
             return "array", f"object {_shape(node['shape'])}"
         short = _short_list(node)
         if short is not None:
             return _KINDS[tag], short
-        return _KINDS[tag], _count(len(node if tag is None else node[tag]), "item")
+        return _KINDS[tag], counted(len(node if tag is None else node[tag]), "item")
     if tag == "$array":
         return _array(node)
     if tag == skeleton.PATH_TAG:
         return "value", f"the same object as {node[tag] or 'the whole'}"
-    value = decode_inline(node) if tag in _CODED else node
-    text = repr(value)
+    # Python refuses to write an int of over 4,300 digits in decimal.
+    text = node[tag] if tag == "$int" else _repr(decode_inline(node))
     return "value", text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - numpy's own fails for some structures
+        return f"a {type(value).__name__}"
 
 
 def _short_list(node: Tree) -> str | None:
@@ -97,10 +108,6 @@ def _shape(shape: list[int]) -> str:
     return "\N{MULTIPLICATION SIGN}".join(map(str, shape)) if shape else "scalar"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _through_table(source: Skeleton, node: Tree) -> Tree:
     while skeleton.tag_of(node) == skeleton.NODE_TAG:
         node = source.table(node)
@@ -112,8 +119,3 @@ def _below(source: Skeleton, node: Tree) -> Iterator[tuple[str, Any]]:
     if skeleton.is_container(node):
         return skeleton.children(node)
     return iter([("value", node)])
-
-
-def blocks_of(node: Tree) -> int:
-    """Return how many bytes of block digests a ``$array`` node has."""
-    return digest.blocks_bytes(_nbytes(node))

@@ -30,7 +30,8 @@ RESERVED = ".archivedb"
 _UNSAFE = re.compile("[%/\x00-\x1f\x7f\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _WHOLE = {"": "%", ".": "%2E", "..": "%2E%2E", RESERVED: "%2Earchivedb"}
-_ITEM = re.compile(r"\[(\d+)\]")
+# More digits than any list has items.
+_ITEM = re.compile(r"\[(\d{1,18})\]")
 
 
 def _quote(text: str) -> str:
@@ -97,11 +98,6 @@ def parts(path: str | tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(path, tuple):
         return tuple(key_token(key) if type(key) is str else key for key in path)
     return tuple(path.split("/")) if path else ()
-
-
-def show(steps: tuple[Any, ...]) -> str:
-    """Return the steps of a path as text, for messages."""
-    return join(step if type(step) is str else f"[{step}]" for step in steps)
 
 
 def is_utf8(text: str) -> bool:

@@ -12,7 +12,10 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from archivedb.errors import EncodeError, RestoreError
+from archivedb.values.dtypes import array_bytes, holds_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,6 +49,11 @@ def dumps(
             {io.TextIOWrapper: _refuse_file}
         )
 
+        def reducer_override(self, obj: Any) -> Any:
+            if type(obj) is np.ndarray or isinstance(obj, np.generic):
+                return _exact_numpy(obj)
+            return super().reducer_override(obj)
+
     out = io.BytesIO()
     try:
         Pickler(out, protocol=PROTOCOL, buffer_callback=buffer_callback).dump(value)
@@ -56,6 +64,21 @@ def dumps(
         msg = f"a value of type {class_name(value)} cannot be stored: {error}"
         raise EncodeError(msg) from error
     return out.getvalue()
+
+
+def _exact_numpy(value: Any) -> Any:
+    """Reduce what numpy's own pickling would bring back as something else."""
+    if isinstance(value, np.generic):
+        # On one platform two C types have one size, and one dtype.
+        name = value.dtype.str
+        if value.dtype.kind in "iu" and np.dtype(name).type is not type(value):
+            return type(value), (int(value),)
+    elif not value.dtype.isnative and holds_bytes(value.dtype):
+        # Some would become native on the way: strided ones, and dates.
+        name = value.dtype.str if value.dtype.fields is None else value.dtype
+        raw = pickle.PickleBuffer(array_bytes(value).data)
+        return np.ndarray, (value.shape, name, raw)
+    return NotImplemented
 
 
 def _refuse_file(file: io.TextIOWrapper) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import SigningError
 
@@ -42,6 +42,7 @@ def _private_key() -> Ed25519PrivateKey:
     path = key_file()
     if path not in _keys:
         from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
 
         try:
             if not path.exists():
@@ -60,10 +61,13 @@ def _private_key() -> Ed25519PrivateKey:
             raise SigningError(msg)
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), None)
-        except ValueError as error:
+        except (TypeError, ValueError, OSError) as error:
             msg = f"{path} is not a signing key: {error}"
             raise SigningError(msg) from error
-        _keys[path] = key  # type: ignore[assignment,unused-ignore]
+        if not isinstance(key, ed25519.Ed25519PrivateKey):
+            msg = f"{path} is a key, but not an Ed25519 one"
+            raise SigningError(msg)
+        _keys[path] = key
     return _keys[path]
 
 
@@ -124,11 +128,11 @@ def trusted_keys() -> frozenset[str]:
     return frozenset(keys)
 
 
-def is_trusted(
-    signature: dict[str, str] | None, skeleton: str, pickle: str | None = None
-) -> bool:
+def is_trusted(signature: Any, skeleton: str, pickle: str | None = None) -> bool:
     """Return whether a trusted key signed exactly these digests."""
-    if not signature or signature.get("key") not in trusted_keys():
+    if not isinstance(signature, dict) or not isinstance(signature.get("key"), str):
+        return False
+    if signature["key"] not in trusted_keys():
         return False
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ed25519

@@ -26,9 +26,16 @@ A key of the user's that begins with ``$`` is written with one ``$`` more.
 from __future__ import annotations
 
 import base64
+import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from archivedb.errors import DecodeError, KeyNotFoundError, NotAGroupError
+from archivedb.errors import (
+    ArchiveError,
+    DecodeError,
+    KeyNotFoundError,
+    NotAGroupError,
+)
 from archivedb.values import json, paths
 
 if TYPE_CHECKING:
@@ -44,14 +51,12 @@ stops at 254, and other readers earlier."""
 PATH_TAG, NODE_TAG, NODES_TAG = "$ref", "$node", "$nodes"
 
 
-def tag_of(node: Tree) -> str | None:
+def tag_of(node: Tree) -> Any:
     """Return the tag of a node, or None if it is a plain value."""
     if type(node) is not dict:
         return None
     for key in node:
-        if key.startswith("$") and not key.startswith("$$"):
-            return str(key)
-        return None
+        return key if key[:1] == "$" and key[:2] != "$$" else None
     return None
 
 
@@ -65,15 +70,65 @@ def read_key(key: str) -> str:
     return key.removeprefix("$")
 
 
+@contextmanager
+def well_formed(what: str) -> Iterator[None]:
+    """
+    Turn whatever JSON of another form leads to into a `DecodeError`.
+
+    A digest proves that bytes are those that somebody saved, not that they
+    were archivedb's.
+    """
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except _MALFORMED as error:
+        msg = f"the {what} is malformed: {type(error).__name__}: {error}"
+        raise DecodeError(msg) from error
+
+
+_MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
 def _unfold(tree: Tree, what: str) -> tuple[list[Tree], Tree]:
     """Return the flat node table, empty for most, and the root."""
     if tag_of(tree) != NODES_TAG:
         return [], tree
-    try:
-        return list(tree[NODES_TAG]), tree["$root"]
-    except (KeyError, TypeError) as error:
-        msg = f"the {what} has a node table without a root"
-        raise DecodeError(msg) from error
+    with well_formed(what):
+        nodes, root = list(tree[NODES_TAG]), tree["$root"]
+        _require_tree(nodes, root)
+    return nodes, root
+
+
+def _require_tree(nodes: list[Tree], root: Tree) -> None:
+    """
+    Raise unless each node of the table stands in one place, above it.
+
+    Otherwise a few bytes could stand for an endless value.
+    """
+    used: set[int] = set()
+    for number, start in enumerate([root, *nodes], -1):
+        todo = [start]
+        while todo:
+            node = todo.pop()
+            if type(node) is list:
+                todo += node
+            elif tag_of(node) == NODE_TAG:
+                child = node[NODE_TAG]
+                if type(child) is not int or child <= number or child in used:
+                    raise ValueError(child)
+                used.add(child)
+            elif type(node) is dict and tag_of(node) != NODES_TAG:
+                # A key has a table of its own.
+                todo += node.values()
 
 
 class Skeleton:
@@ -102,43 +157,50 @@ class Skeleton:
         made.nodes, made.root = _unfold(tree, "envelope")
         return made
 
-    def resolve(self, node: Tree) -> Tree:
+    def resolve(self, node: Tree, fuel: int = 8) -> Tree:
         """
         Return a node after following the node table and references.
+
+        Args:
+            node: Any node.
+            fuel: How many references may lead to references; `encode` makes
+                none that do.
 
         Raises:
             DecodeError: They lead nowhere, or round and round.
 
         """
-        for _ in range(len(self.nodes) + 10_000):
+        while True:
             tag = tag_of(node)
             if tag == NODE_TAG:
                 node = self.table(node)
             elif tag == PATH_TAG:
-                node = self.target(node)
+                if not fuel:
+                    msg = "the skeleton's references go round in a circle"
+                    raise DecodeError(msg)
+                fuel -= 1
+                node = self._target(node, fuel)
             else:
                 return node
-        msg = "the skeleton's references go round in a circle"
-        raise DecodeError(msg)
 
     def table(self, node: Tree) -> Tree:
-        """Return what a ``$node`` stands for."""
-        try:
-            number = node[NODE_TAG]
-            if number < 0:
-                raise IndexError(number)  # noqa: TRY301 - negative is no index here
-            return self.nodes[number]
-        except (IndexError, TypeError) as error:
-            msg = f"the skeleton has no node {node[NODE_TAG]!r}"
-            raise DecodeError(msg) from error
+        """
+        Return what a ``$node`` stands for.
 
-    def target(self, node: Tree) -> Tree:
-        """Return the node that a ``$ref`` points at."""
-        try:
-            return self.at(paths.parts(node[PATH_TAG]))
-        except (KeyNotFoundError, NotAGroupError, AttributeError) as error:
-            msg = f"the skeleton refers to {node[PATH_TAG]!r}, which is not in it"
-            raise DecodeError(msg) from error
+        Raises:
+            DecodeError: There is no such node.
+
+        """
+        with well_formed("skeleton"):
+            return self.nodes[node[NODE_TAG]]
+
+    def _target(self, node: Tree, fuel: int) -> Tree:
+        with well_formed("skeleton"):
+            try:
+                return self._walk(paths.parts(node[PATH_TAG]), self.root, fuel)[0]
+            except (KeyNotFoundError, NotAGroupError) as error:
+                msg = f"the skeleton refers to {node[PATH_TAG]!r}, which is not in it"
+                raise DecodeError(msg) from error
 
     def at(self, steps: tuple[Any, ...], start: Tree = ...) -> Tree:
         """
@@ -153,39 +215,50 @@ class Skeleton:
             NotAGroupError: The path goes on below a leaf.
 
         """
-        node = self.root if start is ... else start
-        for count, step in enumerate(steps):
-            node = self._step(self.resolve(node), step, steps[: count + 1])
-        return node
+        return self.walk(steps, start)[0]
 
-    def _step(self, node: Tree, step: Any, walked: tuple[Any, ...]) -> Tree:
+    def walk(
+        self, steps: tuple[Any, ...], start: Tree = ...
+    ) -> tuple[Tree, tuple[str, ...]]:
+        """Return the node at a path, and the path as it is printed; see `at`."""
+        with well_formed("skeleton"):
+            return self._walk(steps, self.root if start is ... else start, 8)
+
+    def _walk(
+        self, steps: tuple[Any, ...], node: Tree, fuel: int
+    ) -> tuple[Tree, tuple[str, ...]]:
+        tokens: list[str] = []
+        for step in steps:
+            token, node = self._step(self.resolve(node, fuel), step, tokens)
+            tokens.append(token)
+        return node, tuple(tokens)
+
+    def _step(self, node: Tree, step: Any, walked: list[str]) -> tuple[str, Tree]:
         tag = tag_of(node)
         if type(node) is list or tag in ("$tuple", "$objects"):
             items = node if tag is None else node[tag]
             index = step if type(step) is int else paths.token_item(str(step))
             if index is None or not -len(items) <= index < len(items):
-                raise _no_key(walked)
-            return items[index]
+                raise _no_key(step, walked)
+            return paths.item_token(index % len(items)), items[index]
         if tag == "$dict":
             wanted = {step, key_step(step)}
             for token, child in children(node):
                 if token in wanted:
-                    return child
-            raise _no_key(walked)
+                    return token, child
+            raise _no_key(step, walked)
         if type(node) is dict and tag is None:
-            written = written_key(paths.token_key(step)) if type(step) is str else ""
-            if type(step) is str and written in node:
-                return node[written]
-            raise _no_key(walked)
-        msg = f"{paths.show(walked[:-1])!r} is a leaf: nothing lies below it"
+            key = paths.token_key(step) if type(step) is str else ""
+            if type(step) is str and written_key(key) in node:
+                return paths.key_token(key), node[written_key(key)]
+            raise _no_key(step, walked)
+        msg = f"{paths.join(walked)!r} is a leaf: nothing lies below it"
         raise NotAGroupError(msg)
 
 
-def _no_key(walked: tuple[Any, ...]) -> KeyNotFoundError:
-    parent = paths.show(walked[:-1])
-    where = f"in {parent!r}" if parent else "at the top"
-    last = walked[-1]
-    key = paths.token_key(last) if isinstance(last, str) else last
+def _no_key(step: Any, walked: list[str]) -> KeyNotFoundError:
+    where = f"in {paths.join(walked)!r}" if walked else "at the top"
+    key = paths.token_key(step) if isinstance(step, str) else step
     return KeyNotFoundError(f"there is no key {key!r} {where}")
 
 

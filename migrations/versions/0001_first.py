@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("offset", sa.BigInteger(), nullable=True),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("blocks_offset", sa.BigInteger(), nullable=True),
+        sa.Column("proof", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("version_id", "path", name="pk_array"),
         sa.ForeignKeyConstraint(
             ["version_id"], ["version.id"], name="fk_array_version_id"

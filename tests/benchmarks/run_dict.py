@@ -116,11 +116,15 @@ def measure(rounds: int, root: Path) -> dict[str, float]:
         for mode in MODES:
             name = f"bench/{mode}/{number}"
             facts = {"metadata": {"project": "bench", "number": number}, "mode": mode}
-            timed(f"save {mode}", lambda t=tree, n=name, f=facts: archive.save(t, n, **f))
+            timed(
+                f"save {mode}", lambda t=tree, n=name, f=facts: archive.save(t, n, **f)
+            )
             timed(f"load {mode}", lambda n=name: archive.load(n))
     archive.close()
     # The first rounds make directories, import modules and fill caches.
-    return {what: statistics.median(taken[rounds // 5 :]) for what, taken in times.items()}
+    return {
+        what: statistics.median(taken[rounds // 5 :]) for what, taken in times.items()
+    }
 
 
 def main() -> None:
@@ -130,7 +134,11 @@ def main() -> None:
         times = measure(rounds, Path(root))
     floor, by_hand = times["floor"], times["save h5py by hand"]
     print(f"{'save':<14}{'ms':>8}{'x floor':>10}{'x h5py':>10}{'budget':>18}")
-    budgets = {"hdf5": "1.8 floor, 0.6 h5py", "json": "1.5 floor", "cloudpickle": "1.5 floor"}
+    budgets = {
+        "hdf5": "1.8 floor, 0.6 h5py",
+        "json": "1.5 floor",
+        "cloudpickle": "1.5 floor",
+    }
     rows = {"floor": floor, "h5py by hand": by_hand}
     rows |= {mode: times[f"save {mode}"] for mode in MODES}
     for what, taken in rows.items():

@@ -1,0 +1,52 @@
+"""
+Make the golden archive of this revision: ``python tests/golden/make.py``.
+
+It replaces ``tests/golden/<revision>/``.  Run it only as long as no release has
+written archives of that revision; afterwards it must never change again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+# A throw-away key that signs nothing else.
+os.environ["ARCHIVEDB_KEY"] = str(HERE / "key" / "signing.key")
+
+
+def main() -> None:
+    """Save everything, delete one record, and leave no log behind."""
+    from contents import DELETED, METADATA, MODES, OBJECTS, VERSIONS
+
+    from archivedb import Archive
+    from archivedb.catalog import schema
+
+    (HERE / "key" / "signing.key").chmod(0o600)
+    place = HERE / schema.HEAD
+    shutil.rmtree(place, ignore_errors=True)
+    with Archive(place / "runs.db", provenance=False) as archive:
+        for mode in MODES:
+            for data in VERSIONS:
+                archive.save(
+                    data, f"runs/{mode}", mode=mode, metadata=METADATA, tags=["t", mode]
+                )
+            archive.save(OBJECTS, f"objects/{mode}", mode=mode)
+        archive.save(DELETED, "deleted")
+        archive.delete("deleted")
+        report = archive.verify()
+        assert report.ok, report.findings
+    # Git keeps no empty directories, and no one needs them.
+    for name in ("tmp", "locks"):
+        shutil.rmtree(place / "runs.payloads" / name)
+    assert sorted(path.name for path in place.iterdir()) == ["runs.db", "runs.payloads"]
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    assert size < 200_000, size
+    sys.stdout.write(f"{place}: {size} bytes\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The payloads are the log, and the catalog is their index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from archivedb import Archive
+from archivedb.store import naming
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_rebuilt_catalog_says_the_same(archive: Archive, tmp_path: Path) -> None:
+    """Versions, names, metadata, tags, arrays and deletes are all in the files."""
+    for number in range(3):
+        archive.save({"a": np.arange(number + 1)}, "v", tags=["t", str(number)])
+    archive.save({"b": 1}, "gone")
+    archive.delete("gone")
+    archive.save({"b": 2}, "gone")
+    archive.delete("sibling", recursive=True)
+    archive.save({f"k{n}": n for n in range(1500)}, "many", metadata={"m": {"n": None}})
+    before = archive.inspect().dump()
+    history = archive.history("v")
+
+    done = archive.reindex()
+
+    assert archive.inspect().dump() == before
+    assert archive.history("v") == history
+    assert (done.records, done.versions, done.findings) == (4, 6, ())
+    assert archive.verify().ok
+    archive.close()
+    for path in tmp_path.glob("runs.db*"):
+        path.unlink()
+    with Archive(tmp_path / "runs.db") as again:
+        again.reindex()
+        assert again.inspect().dump() == before
+
+
+def test_progress_is_told(archive: Archive) -> None:
+    """Each payload counts, up to all of them."""
+    seen: list[tuple[int, int]] = []
+    archive.reindex(progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_rebuild_that_fails_changes_nothing(archive: Archive) -> None:
+    """One transaction: an interrupt leaves the catalog as it was."""
+    before = archive.inspect().dump()
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.reindex(progress=interrupt)
+    assert archive.inspect().dump() == before
+    archive.save({"new": 1}, "hurt")
+    assert archive.find(new=1).one().version == 2
+    after = archive.inspect().dump()
+    archive.reindex()
+    assert archive.inspect().dump() == after
+
+
+def test_a_clock_that_went_back_harms_nothing(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is that of each history, whatever the files' names say."""
+    archive.delete("hurt")
+    real = naming.uuid7
+    hour = 3_600_000 << 80
+    with monkeypatch.context() as patch:
+        import uuid
+
+        patch.setattr(
+            naming, "uuid7", lambda *_: str(uuid.UUID(int=uuid.UUID(real()).int - hour))
+        )
+        for number in range(4):
+            archive.save({"n": number}, "hurt")
+    archive.save({"n": 4}, "hurt")
+    before = archive.inspect().dump()
+
+    archive.reindex()
+    assert archive.inspect().dump() == before
+    assert [archive.load(r)["n"] for r in archive.versions("hurt")] == [0, 1, 2, 3, 4]
+
+
+def test_what_was_indexed_elsewhere_is_found_by_verify(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """A payload that the catalog does not know is `unindexed`, and counts."""
+    archive.close()
+    raw = (tmp_path / "runs.db").read_bytes()
+    with Archive(tmp_path / "runs.db") as other:
+        other.save({"n": 3}, "later")
+    (tmp_path / "runs.db").write_bytes(raw)
+
+    with Archive(tmp_path / "runs.db") as again:
+        if "later" not in again:
+            assert [f.kind for f in again.verify().findings] == ["unindexed"]
+            again.reindex()
+        assert again.load("later") == {"n": 3}
+        assert again.verify().ok
