@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archivedb.catalog import reading
 from archivedb.errors import (
     InvalidNameError,
+    PayloadCorruptError,
     PayloadMissingError,
     RecordNotFoundError,
     StorageError,
@@ -79,8 +80,11 @@ def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
     """Open the content of a version; its skeleton is checked."""
     content = row.content
     with _open(core, row) as source:
-        reader = get_format(content.mode).reader(source, content)
-        yield reader
+        try:
+            yield get_format(content.mode).reader(source, content)
+        except PayloadCorruptError as error:
+            msg = f"{row.name!r} version {row.version}: {error}"
+            raise PayloadCorruptError(msg) from error
 
 
 def _open(core: Core, row: reading.VersionRow) -> PayloadFile:

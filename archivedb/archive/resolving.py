@@ -59,7 +59,7 @@ def _checked_array(source: Source, row: reading.ArrayRow) -> Any:
     raw = source.read(row.offset or 0, row.length)
     if digest.array_digest(raw.data)[0] != row.digest:
         where = damaged_blocks(source, raw, row.blocks)
-        raise corrupt(source, f"{row.name}/{row.path}", where)
+        raise corrupt(source, f"the array at {row.name}/{row.path}", where)
     return raw
 
 

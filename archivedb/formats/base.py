@@ -9,6 +9,7 @@ import numpy as np
 
 from archivedb.errors import PayloadCorruptError
 from archivedb.values import digest, signing
+from archivedb.values.leaves import array_paths
 from archivedb.values.skeleton import Skeleton, well_formed
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class PlacedReader:
         raw = self._source.read(place.offset, place.length)
         if digest.array_digest(raw.data)[0] != expected:
             where = damaged_blocks(self._source, raw, place.blocks)
-            raise corrupt(self._source, f"array {number}", where)
+            raise corrupt(self._source, array_name(self.skeleton, number), where)
         return raw
 
     def _inside(self, number: int, node: Tree) -> Bytes:
@@ -191,6 +192,14 @@ class PlacedReader:
     def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
         """Return nothing: the arrays are all there is."""
         return None
+
+
+def array_name(source: Skeleton, number: int) -> str:
+    """Return what to call an array in messages: by its path, not its number."""
+    for path, node in array_paths(source):
+        if node["$array"] == number:
+            return f"the array at {path!r}"
+    return f"array {number}"
 
 
 def damaged_blocks(source: Source, raw: Bytes, blocks: int | None) -> str:

@@ -21,6 +21,7 @@ from archivedb.formats.base import (
     Image,
     Reader,
     Source,
+    array_name,
     checked,
     corrupt,
     with_content,
@@ -119,7 +120,7 @@ class _JSONReader:
             raw = inline.raw_bytes(node, self._data[number])
             expected = node["digest"]
         if digest.array_digest(raw.data)[0] != expected:
-            raise corrupt(self._source, f"array {number}")
+            raise corrupt(self._source, array_name(self.skeleton, number))
         return raw
 
     def pickle(self) -> tuple[Bytes, list[Bytes]] | None:

@@ -59,7 +59,11 @@ def check_story(printed: str) -> None:
     assert found == [f"{DAMAGED}/outputs/forces"]
     assert "\n1 finding: 91 payloads" in printed
     refusal = printed.partition(f"$ archivedb load {DAMAGED}\n")[2].splitlines()[0]
-    assert re.fullmatch(r"archivedb: array \d in \S+\.h5 is damaged: .+", refusal)
+    assert re.fullmatch(
+        r"archivedb: 'emt/Cu/a-3\.61' version 1: the array at 'outputs/forces' "
+        r"in \S+\.h5 is damaged: .+",
+        refusal,
+    )
     # Before the damage, and once it is mended.
     assert len(re.findall(r"(?m)^sound: 91 payloads", printed)) == 2
     assert "indexed 91 payloads: 91 records, 91 versions" in printed
