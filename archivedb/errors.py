@@ -6,6 +6,7 @@ Every error that archivedb raises on purpose.
     ArchiveError
     ├─ CatalogError         the index cannot be used
     │  ├─ CatalogDamagedError (ValueError)
+    │  ├─ CatalogEntryError (ValueError)
     │  ├─ CatalogOutdatedError (RuntimeError)
     │  ├─ CatalogNewerError (RuntimeError)
     │  └─ MigrationsNotFoundError (FileNotFoundError)
@@ -51,6 +52,10 @@ class ArchiveError(Exception):
 
 class CatalogError(ArchiveError):
     """The catalog cannot be opened, read or written."""
+
+
+class CatalogEntryError(CatalogError, ValueError):
+    """A change cannot be a row: it contradicts others, or itself."""
 
 
 class CatalogDamagedError(CatalogError, ValueError):

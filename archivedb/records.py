@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,7 @@ class Record:
         version: 1, 2, 3 …
         mode: ``"hdf5"``, ``"json"`` or ``"cloudpickle"``.
         saved_at: When it was saved, in UTC.
-        size: Bytes of its content in the payload.
+        size: Bytes of its skeleton and arrays; the payload has some more.
         digest: ``"blake3:<hex>"`` of its content: equal digests, equal data.
         metadata: The facts the user gave.
         tags: The words the user gave, sorted.
@@ -122,9 +121,12 @@ class Record:
     def _repr_html_(self) -> str:
         return _html_table(self._rows())
 
-    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+    def __rich_repr__(self) -> Iterator[tuple[Any, ...]]:
         """Yield the fields that rich prints."""
-        yield from self._rows()
+        for each in ("name", "version", "mode", "saved_at", "size", "digest"):
+            yield each, getattr(self, each)
+        yield "tags", self.tags
+        yield "metadata", self.metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +280,3 @@ class Migration:
     before: str
     after: str
     backup: str | None
-
-
-def as_plain(value: Any) -> dict[str, Any]:
-    """Return one of these values as a dict, for JSON."""
-    return dataclasses.asdict(value)

@@ -52,12 +52,13 @@ def locate(
     text = os.fspath(db)
     if "://" in text:
         text = _url_file(text)
-    path = Path(text).absolute()
+    # Through links: the payloads lie beside the file itself.
+    path = Path(text).resolve()
     plain = None
     if path.is_dir() or text.endswith(os.sep):
         plain, path = path, path / CATALOG_NAME
     store = (
-        Path(payloads).absolute()
+        Path(payloads).resolve()
         if payloads
         else path.with_name(path.name.removesuffix(path.suffix) + PAYLOADS_SUFFIX)
     )

@@ -239,6 +239,9 @@ class Archive:
 
         """
         self._core.require_existing()
+        if not isinstance(path, (str, tuple, Record)):
+            msg = f"a path is text or a tuple of keys, not {path!r}"
+            raise KeyNotFoundError(msg)
         if isinstance(path, Record):
             return resolving.read_path(self._core, self._row(path, None), ())
         array = resolving.read_array(self._core, path)
@@ -256,10 +259,12 @@ class Archive:
 
     def __contains__(self, path: object) -> bool:
         """Return whether a record, a folder or anything in a record is there."""
-        if isinstance(path, Record):
-            path = path.name
-        if not isinstance(path, (str, tuple)) or not self._core.exists:
+        if not isinstance(path, (str, tuple, Record)) or not self._core.exists:
             return False
+        if isinstance(path, Record):
+            with self._core.reading() as connection:
+                row = reading.by_record(connection, path.uuid, path.version)
+            return row is not None
         place = resolving.find_place(self._core, path)
         if place is None:
             folder = path if isinstance(path, str) else "/".join(map(str, path))
@@ -338,19 +343,24 @@ class Archive:
             source = reader.skeleton
             return tuple(outline.outline(source, source.root))
 
-    def find(self, under: str = "", /, **metadata: Any) -> RecordSet:
+    def find(self, /, **metadata: Any) -> RecordSet:
         """
         Find records whose metadata, or else data, equal these values.
 
+        ``archive["al"].find()`` looks below a folder only.
+
         Args:
-            under: A folder below which to look.
             metadata: Path → value; ``**{"inputs/xc": "PBE"}`` for a path.
+                ``tags`` is a word, or several, that the record must all have.
 
         Returns:
             The newest version of each, newest first; asked for when used.
 
+        Raises:
+            QueryError: When used, if a value is no number, text, bool or None.
+
         """
-        return RecordSet(self._core, under, metadata)
+        return RecordSet(self._core, "", metadata)
 
     def names(self, under: str = "") -> Iterator[str]:
         """Yield the names of all records, or of those below a folder, in order."""
@@ -381,7 +391,7 @@ class Archive:
         self._core.require_existing()
         with self._core.reading() as connection:
             if folder and not reading.is_folder(connection, folder):
-                msg = f"there is no folder {folder!r}; list all with `archivedb ls`"
+                msg = f"there is no record or folder {folder!r}; see `archivedb ls`"
                 raise RecordNotFoundError(msg)
             folders = reading.subfolders(connection, folder)
             found = reading.direct(connection, folder)

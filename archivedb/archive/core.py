@@ -21,6 +21,7 @@ from archivedb.archive.gate import Gate
 from archivedb.catalog import reading, schema, writing
 from archivedb.catalog.database import Database
 from archivedb.errors import (
+    ArchiveError,
     ArchiveNotFoundError,
     CatalogDamagedError,
     CatalogError,
@@ -100,16 +101,32 @@ class Core:
         return self._uuid
 
     def open(self) -> bool:
-        """Open what is there, and return whether anything is."""
+        """
+        Open what is there, and return whether anything is.
+
+        Raises:
+            CatalogError: It cannot be opened.
+
+        """
+        if self._database is not None:
+            return True
+        try:
+            return self._open()
+        except OSError as error:
+            if isinstance(error, ArchiveError):
+                raise
+            msg = f"cannot open {error.filename or self.address}: {error.strerror}"
+            raise CatalogError(msg) from error
+
+    def _open(self) -> bool:
         with self._opening:
             if self._database is not None:
                 return True
             database = self._open_database()
             if database is not None:
                 self._attach(database)
-                if not self.readonly:
-                    indexing.recover_at_opening(self)
-            elif self.store.identity() is None:
+                self._recover()
+            elif indexing.owner(self.store) is None:
                 return False
             elif self.readonly:
                 msg = (
@@ -119,8 +136,18 @@ class Core:
                 raise CatalogError(msg)
             else:
                 self.create()
-                indexing.recover_at_opening(self)
+                self._recover()
         return True
+
+    def _recover(self) -> None:
+        if self.readonly:
+            return
+        try:
+            indexing.recover_at_opening(self)
+        except BaseException:
+            # Half a catalog would look like a whole one.
+            self.close()
+            raise
 
     def _open_database(self) -> Database | None:
         """Return the catalog, or None if there is none, or an empty one."""
@@ -161,21 +188,50 @@ class Core:
     def _attach(self, database: Database) -> None:
         with database.reading() as connection:
             found = reading.archive_uuid(connection)
-        owner = self.store.identity()
-        if owner is not None and owner != found:
+        try:
+            self._require_own_store(database, found)
+        except BaseException:
             database.close()
-            msg = (
-                f"{self.address.payloads} belongs to another archive than "
-                f"{self.address.catalog}; name the right one with payloads="
-            )
-            raise CatalogError(msg)
-        if owner is None and not self.readonly:
-            # Somebody removed the store; what is saved now needs an owner.
-            self.store.create(found)
+            raise
         database.is_replaced()  # so that it knows which file it is
         self._uuid, self._database = found, database
+        # Another file may have given the same ids to other paths.
+        self.paths = writing.PathIds()
         lock = nullcontext if self.readonly else self.store.quiet_lock
         self._finalizer = weakref.finalize(self, _shut, database, lock)
+
+    def _require_own_store(self, database: Database, uuid: str) -> None:
+        address = self.address
+        owner = indexing.owner(self.store)
+        if owner is not None and owner != uuid:
+            msg = (
+                f"{address.payloads} belongs to another archive than "
+                f"{address.catalog}; name the right one with payloads="
+            )
+            raise CatalogError(msg)
+        if owner is None:
+            with database.reading() as connection:
+                lost = reading.newest_payload(connection) is not None
+            if lost:
+                msg = (
+                    f"the payloads of {address.catalog} are not at "
+                    f"{address.payloads}; move them there, or say payloads="
+                )
+                raise CatalogError(msg)
+        self._require_only_catalog()
+        if not self.readonly and self.store.catalog() != address.catalog:
+            self.store.create(uuid, address.catalog)
+
+    def _require_only_catalog(self) -> None:
+        """Raise if the payloads have another catalog: two would part."""
+        other = self.store.catalog()
+        mine = self.address.catalog
+        if other is None or other == mine or not other.is_file():
+            return
+        if mine.is_file() and other.samefile(mine):
+            return
+        msg = f"the catalog of {self.address.payloads} is {other}, not {mine}"
+        raise CatalogError(msg)
 
     def create(self) -> bool:
         """
@@ -204,10 +260,9 @@ class Core:
         return made
 
     def _create_locked(self) -> bool:
-        found = self.store.identity()
-        if found is None:
-            found = str(uuids.uuid4())
-            self.store.create(found)
+        self._require_only_catalog()
+        found = indexing.owner(self.store) or str(uuids.uuid4())
+        self.store.create(found, self.address.catalog)
         database = Database(self.address.catalog, durable=self.durable)
         try:
             with database.writing() as connection:

@@ -60,7 +60,7 @@ class Folder:
 
     def find(self, **metadata: Any) -> RecordSet:
         """Find below the folder; see `Archive.find`."""
-        return self._archive.find(self.path, **metadata)
+        return self._archive.find(**metadata).below(self.path)
 
     def __repr__(self) -> str:
         """Return how many records lie below, and the first of them."""

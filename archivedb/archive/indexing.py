@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from archivedb.catalog import reading, writing
 from archivedb.errors import (
+    CatalogEntryError,
     DecodeError,
     NameConflictError,
     PayloadError,
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
     from archivedb.errors import ArchiveError
     from archivedb.formats.base import Source
     from archivedb.formats.envelope import Content, Entry
+    from archivedb.store.directory import PayloadStore
     from archivedb.store.files import PayloadFile
     from archivedb.values.skeleton import Skeleton
 
-UNREADABLE = (PayloadError, DecodeError, StoreError)
+UNREADABLE = (PayloadError, DecodeError, StoreError, CatalogEntryError)
 """What one payload may do without keeping the others from being indexed."""
 
 ABANDONED = 24 * 3600.0
@@ -69,6 +71,19 @@ def read_envelope(source: Source) -> Envelope:
 def read_skeleton(source: Source, content: Content) -> Skeleton:
     """Return the checked skeleton of some content."""
     return get_format(content.mode).reader(source, content).skeleton
+
+
+def owner(store: PayloadStore) -> str | None:
+    """Return which archive a store belongs to, from its payloads if need be."""
+    found = store.identity()
+    if found is not None:
+        return found
+    for file in store.files():
+        with suppress(*UNREADABLE), store.open(file) as source:
+            archive = read_envelope(source).archive
+            if archive is not None:
+                return archive
+    return None
 
 
 class Indexer:
@@ -107,7 +122,8 @@ class Indexer:
             ArchiveError: The file is damaged.
 
         """
-        with self._core.store.open(file) as source:
+        # All of a payload, or nothing: what one holds must not spoil the rest.
+        with self._core.store.open(file) as source, self._connection.begin_nested():
             envelope = read_envelope(source)
             if envelope.archive != self._core.uuid:
                 return False
@@ -261,6 +277,8 @@ def recover_at_opening(core: Core) -> None:
     with core.reading() as connection:
         newest = reading.newest_payload(connection)
     seen = naming.uuid7_milliseconds(newest) / 1000 if newest else 0.0
+    if seen > core.store.clock():
+        seen = 0.0  # a clock was wrong once, and says nothing of what is new
     changed = [shard for shard, time in core.store.shard_times().items() if time > seen]
     # All at once, since the versions of a record lie in many directories.
     files = [f for shard in changed for f in core.store.shard_files(shard)]
@@ -299,7 +317,6 @@ class Rebuilt:
     """What a rebuild has done so far."""
 
     payloads: int = 0
-    foreign: list[str] = field(default_factory=list)
     damaged: list[tuple[str, ArchiveError]] = field(default_factory=list)
 
 
@@ -335,8 +352,6 @@ def _fill(
         try:
             if indexer.add(file):
                 done.payloads += 1
-            else:
-                done.foreign.append(file)
         except UNREADABLE as error:
             done.damaged.append((file, error))
         if progress is not None:

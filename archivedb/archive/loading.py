@@ -52,6 +52,12 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
     if not isinstance(name, Record) and not is_utf8(name):
         msg = f"no record is named {name!r}: it is not valid UTF-8"
         raise RecordNotFoundError(msg)
+    if version is not None and type(version) is not int:
+        msg = f"a version is a number, not {version!r}"
+        raise RecordNotFoundError(msg)
+    if version is not None and not 0 < version < 1 << 63:
+        msg = f"versions are counted from 1: there is no {version}"
+        raise RecordNotFoundError(msg)
     with core.reading() as connection:
         if isinstance(name, Record):
             number = name.version if version is None else version
@@ -66,8 +72,8 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
         known = reading.newest(connection, name)
         below = reading.is_folder(connection, name)
     if known is not None:
-        wanted = "this version" if version is None else f"version {version}"
-        msg = f"{name!r} has versions up to {known.version}, but no longer {wanted}"
+        wanted = "not this one" if version is None else f"no version {version}"
+        msg = f"{name!r} has {wanted}; its newest is version {known.version}"
     elif below:
         msg = f"{name!r} is a folder, not a record; list it with `archivedb ls {name}`"
     else:

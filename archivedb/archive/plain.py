@@ -91,6 +91,7 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
     try:
         image = form.build(None, uuid, [Draft(entry, value)], str(pending.path))
         pending.write(image)
+        value.require_unchanged()
         pending.publish()
     except BaseException:
         pending.discard()

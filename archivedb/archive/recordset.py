@@ -52,6 +52,10 @@ class RecordSet:
         least = most if self._most is None else min(most, self._most)
         return RecordSet(self._core, self._folder, self._equal, max(least, 0))
 
+    def below(self, folder: str) -> RecordSet:
+        """Return those that lie below a folder."""
+        return RecordSet(self._core, folder, self._equal, self._most)
+
     def __iter__(self) -> Iterator[Record]:
         """Yield the records."""
         if not self._core.exists or self._most == 0:
@@ -70,6 +74,8 @@ class RecordSet:
         metadata = Skeleton.of(json.loads(row.metadata, "catalog's metadata"))
         data: Skeleton | None = None
         for path, value in self._equal.items():
+            if path == "tags":  # the catalog has them all
+                continue
             try:
                 found = lookup(metadata, path)
             except StorageError:

@@ -179,6 +179,9 @@ def commit(core: Core, mode: str, drafts: list[Draft], *, new: bool) -> Committe
     try:
         image = form.build(core.uuid, uuid, drafts, str(pending.path))
         pending.write(image)
+        for draft in drafts:
+            if draft.value is not None:
+                draft.value.require_unchanged()
         file = pending.publish()
     except BaseException:
         pending.discard()

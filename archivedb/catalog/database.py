@@ -61,7 +61,7 @@ class Database:
         self._readonly = readonly
         self._durable = durable
         self._copy: tuple[int, Path] | None = None
-        self._uri = f"file:{quote(str(path))}"
+        self._uri = f"file:{quote(os.fsencode(path))}"
         self._identity: tuple[int, ...] | None = None
         if readonly:
             # Before it is read: what changes meanwhile is read once more.
@@ -74,7 +74,7 @@ class Database:
         log = Path(f"{self.path}-wal")
         if not log.exists():
             # Nobody is writing, and SQLite need not try to make its side files.
-            return f"file:{quote(str(self.path))}?mode=ro&immutable=1"
+            return f"file:{quote(os.fsencode(self.path))}?mode=ro&immutable=1"
         # The log holds commits, and SQLite cannot read it without writing to
         # an index of it beside it: so it reads a copy.
         copy = Path(tempfile.mkdtemp(prefix="archivedb-"))
@@ -84,7 +84,7 @@ class Database:
             shutil.copyfile(self.path, path)
             with suppress(FileNotFoundError):
                 shutil.copyfile(log, f"{path}-wal")
-        return f"file:{quote(str(path))}?mode=rw"
+        return f"file:{quote(os.fsencode(path))}?mode=rw"
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

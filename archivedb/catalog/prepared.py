@@ -8,16 +8,30 @@ given to the driver with their parameters in order.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from archivedb.errors import CatalogEntryError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.sql import ClauseElement
 
     Parameters = Mapping[str, Any]
     _Compiled = tuple[str, tuple[str, ...], dict[str, Any]]
+
+
+@contextmanager
+def _typed(connection: Connection) -> Iterator[None]:
+    """Tell what contradicts the catalog from a catalog that cannot be used."""
+    dbapi: Any = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except (dbapi.IntegrityError, OverflowError) as error:
+        msg = f"the catalog has no place for this: {error}"
+        raise CatalogEntryError(msg) from error
 
 
 class Prepared:
@@ -52,12 +66,14 @@ class Prepared:
         text, names, constants = self._text(connection.dialect)
         cursor = connection.connection.cursor()
         given = constants | dict(parameters)
-        cursor.execute(text, [given[name] for name in names])
+        with _typed(connection):
+            cursor.execute(text, [given[name] for name in names])
         return cursor
 
     def run_many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
         """Run it once for each set of parameters, in one round trip."""
         text, names, _ = self._text(connection.dialect)
         cursor = connection.connection.cursor()
-        cursor.executemany(text, [[row[name] for name in names] for row in rows])
+        with _typed(connection):
+            cursor.executemany(text, [[row[name] for name in names] for row in rows])
         cursor.close()

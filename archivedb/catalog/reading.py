@@ -323,6 +323,10 @@ def matching(
     statement = _versions().add_columns(record.partly_indexed)
     statement = statement.where(_below(folder), version.id == record.newest_id)
     for path, value in equal.items():
+        if path == "tags":
+            for word in [value] if isinstance(value, str) else value:
+                statement = statement.where(_has_tag(word))
+            continue
         leaf = leaf_value(value)
         if leaf is None:
             msg = (
@@ -336,6 +340,16 @@ def matching(
     statement = statement.order_by(version.saved_at.desc(), version.id.desc())
     for row in connection.execute(statement):
         yield VersionRow(*row[:-1]), not row[-1]
+
+
+def _has_tag(word: object) -> ColumnElement[bool]:
+    if not isinstance(word, str):
+        msg = f"a tag is a word, not {word!r}"
+        raise QueryError(msg)
+    if not is_utf8(word):
+        return false()
+    tagged = select(tables.tag.c.record_id).where(tables.tag.c.tag == word)
+    return record.id.in_(tagged)
 
 
 def _has_leaf(path: str, leaf: tuple[str, Any, str | None]) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 
 from archivedb.catalog import tables
 from archivedb.catalog.prepared import Prepared
-from archivedb.errors import CatalogError
+from archivedb.errors import CatalogEntryError, CatalogNewerError
 from archivedb.values import digest, json, skeleton
 from archivedb.values.leaves import array_paths, leaves
 
@@ -227,7 +227,7 @@ def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) ->
             f"the history of {entry.name!r} holds a {entry.kind!r}, "
             "which this archivedb is too old for: update it"
         )
-        raise CatalogError(msg)
+        raise CatalogNewerError(msg)
     _ADD_CHANGE.run(
         connection,
         {
@@ -324,7 +324,7 @@ def _save(
     content, source, payload = entry.content, place.skeleton, place.content_payload
     if content is None or source is None:
         msg = f"a {entry.kind} of {entry.name!r} has no content"
-        raise CatalogError(msg)
+        raise CatalogEntryError(msg)
     cursor = _ADD_VERSION.run(
         connection,
         {

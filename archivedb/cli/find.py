@@ -12,6 +12,7 @@ from archivedb.cli import _output as output
 from archivedb.cli._complete import complete_folder
 from archivedb.cli._pairs import format_pairs, parse_pairs
 from archivedb.cli._where import reading
+from archivedb.errors import RecordNotFoundError
 
 
 def find(
@@ -30,6 +31,10 @@ def find(
             callback=options.check_text,
         ),
     ] = "",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", "-t", metavar="TAG", help="A word that they have."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", min=0, metavar="N", help="No more than so many."),
@@ -43,12 +48,17 @@ def find(
     JSON if it parses, else text.  Into a pipe it prints one name a line.
 
     Examples:
-        archivedb find project=al inputs/cutoff=350
+        archivedb find project=al inputs/cutoff=350 --tag converged
         archivedb find --under al/fcc project=al | xargs -n 1 archivedb show
     """
     wanted = parse_pairs(facts or [], option="KEY=VALUE", compared=True)
     with reading(db) as archive:
-        found = archive.find(options.folder_of(under), **wanted)
+        folder = options.folder_of(under)
+        if folder and folder not in archive:
+            raise RecordNotFoundError(f"there is no folder {folder!r}")
+        if tag:
+            wanted["tags"] = tag
+        found = archive.find(**wanted).below(folder)
         records = list(islice(found, limit))
     if json:
         output.print_json(output.document(records))

@@ -97,7 +97,7 @@ def _listing(
 ) -> tuple[list[tuple[str, int]], list[Record]]:
     if recursive and not (folder and is_record(archive, folder)):
         # One question for all of them, and not one for each.
-        records = sorted(archive.find(folder), key=lambda record: record.name)
+        records = sorted(archive.find().below(folder), key=lambda record: record.name)
         if folder and not records:
             archive.listing(folder)  # raises: there is no such folder
         return [], records

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from archivedb.errors import PayloadCorruptError
 from archivedb.values import digest, signing
 from archivedb.values.leaves import array_paths
@@ -231,8 +229,3 @@ def join_skeletons(drafts: Iterable[Draft]) -> tuple[bytes, list[tuple[int, int]
 def with_content(draft: Draft, content: Content) -> Entry:
     """Return a draft's entry with its content."""
     return replace(draft.entry, content=content)
-
-
-def as_bytes(data: bytes) -> Bytes:
-    """Return bytes as an array of their own."""
-    return np.frombuffer(bytearray(data), np.uint8)

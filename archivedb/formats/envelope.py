@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from archivedb.errors import DecodeError
+from archivedb.errors import DecodeError, InvalidNameError
 from archivedb.values import digest, json
+from archivedb.values.decode import decode_inline
+from archivedb.values.paths import check_name
 from archivedb.values.skeleton import well_formed
 
 FORMAT = 1
@@ -21,9 +23,12 @@ FORMAT = 1
 
 HEAD_BYTES = 512
 
+LAST_MICROSECOND = 253_402_300_799_999_999
+"""The end of the year 9999, which is that of Python's calendar."""
+
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 63:
         msg = f"{value!r} is no count"
         raise TypeError(msg)
     return value
@@ -33,6 +38,13 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         msg = f"{value!r} is no text"
         raise TypeError(msg)
+    return value
+
+
+def _signature(value: Any) -> dict[str, str] | None:
+    # One of another form is none: what it should vouch for is not trusted.
+    if type(value) is not dict or not all(type(v) is str for v in value.values()):
+        return None
     return value
 
 
@@ -164,7 +176,7 @@ class Content:
             skeleton=Extent.of(tree["skeleton"]),
             arrays=tuple(map(Place.of, tree["arrays"])),
             pickle=pickle,
-            signature=tree.get("signature"),
+            signature=_signature(tree.get("signature")),
         )
 
 
@@ -295,12 +307,36 @@ class Envelope:
                 )
                 raise DecodeError(msg)
             archive = tree["archive"]
+            entries = tuple(map(Entry.of, tree["changes"]))
+            if archive is not None:
+                for entry in entries:
+                    _require_sound(entry)
             return cls(
                 archive=None if archive is None else _text(archive),
                 payload=_text(tree["payload"]),
                 mode=_text(tree["mode"]),
-                entries=tuple(map(Entry.of, tree["changes"])),
+                entries=entries,
             )
+
+
+def _require_sound(entry: Entry) -> None:
+    """Raise unless a catalog can hold a change: one must not shut out the rest."""
+    try:
+        check_name(entry.name)
+    except InvalidNameError as error:
+        raise ValueError(error) from error
+    if not entry.position or entry.time > LAST_MICROSECOND:
+        msg = f"position {entry.position} at time {entry.time}"
+        raise ValueError(msg)
+    if len(set(entry.tags)) != len(entry.tags):
+        msg = f"tags {entry.tags}"
+        raise ValueError(msg)
+    makes_version = entry.kind in ("save", "adopt")
+    if makes_version and (entry.content is None or not entry.version):
+        msg = f"a {entry.kind} without content, or without a version"
+        raise ValueError(msg)
+    for facts in (entry.metadata, entry.provenance):
+        decode_inline(facts)
 
 
 def head_text(mode: str, envelope: Extent, skeleton: Extent) -> bytes:

@@ -131,14 +131,13 @@ class _Layout:
         """Allocate a dataset for some bytes and return their offset."""
         space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
         settings = _settings()
-        made = h5d.create(
-            self._file,
-            link.encode(),
-            kind,
-            space,
-            dcpl=settings.contiguous,
-            lcpl=settings.links,
-        )
+        plists = {"dcpl": settings.contiguous, "lcpl": settings.links}
+        try:
+            made = h5d.create(self._file, link.encode(), kind, space, **plists)
+        except ValueError:
+            # A dtype that HDF5 cannot describe: its bytes, then.
+            space = h5s.create_simple((len(raw),))
+            made = h5d.create(self._file, link.encode(), h5t.STD_U8LE, space, **plists)
         if not len(raw):
             return 0
         offset: int = made.get_offset()

@@ -87,6 +87,8 @@ def _base64(array: StoredArray) -> dict[str, str]:
 def _listed(values: AnyArray) -> Any | None:
     """Return an array as lists of JSON values, if they bring it back."""
     dtype = values.dtype
+    if not values.size:
+        return None  # as lists, an axis of 2**40 empty ones would be long
     if dtype.kind == "c" and dtype.itemsize <= 16:  # noqa: PLR2004 - two doubles
         flat = np.ascontiguousarray(values).reshape(-1)
         part = np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")

@@ -209,7 +209,8 @@ def _dump(
     known: dict[tuple[int, int], list[int]] = {}
     for number, array in enumerate(value.arrays):
         if array.kind == "array" and len(array.raw):
-            known.setdefault(_address(array.raw), []).append(number)
+            where = (array.address, len(array.raw))
+            known.setdefault(where, []).append(number)
     buffers: list[tuple[memoryview, str | None]] = []
     numbers: dict[int, int] = {}
 
@@ -222,7 +223,11 @@ def _dump(
         if not same and len(view) < LARGE:
             return True
         numbers.update(dict.fromkeys(same, len(buffers)))
-        buffers.append((view, value.arrays[same[0]].digest if same else None))
+        if same:
+            array = value.arrays[same[0]]
+            buffers.append((array.raw, array.digest))
+        else:
+            buffers.append((view, None))
         return False
 
     return pickled.dumps(value.value, take), buffers, numbers

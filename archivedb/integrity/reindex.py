@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archivedb.errors import NameConflictError
 from archivedb.records import Finding, Reindexing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archivedb.archive import Archive
+    from archivedb.errors import ArchiveError
 
 
 def reindex(
@@ -29,16 +31,16 @@ def reindex(
     inspection = archive.inspect()
     done = inspection.rebuild(progress)
     records, versions = inspection.totals()
-    findings = [
-        Finding(
-            "corrupt",
-            None,
-            None,
-            None,
-            file,
-            str(error),
-            "restore the file from a backup, then reindex again",
-        )
-        for file, error in done.damaged
-    ]
+    findings = [_finding(file, error) for file, error in done.damaged]
     return Reindexing(done.payloads, records, versions, tuple(findings))
+
+
+def _finding(file: str, error: ArchiveError) -> Finding:
+    if isinstance(error, NameConflictError):
+        # Sound, but two cannot have one name: see which is wanted.
+        kind = "unindexed"
+        advice = "delete what has its name, then run `archivedb reindex` again"
+    else:
+        kind = "corrupt"
+        advice = "restore the file from a backup, then run `archivedb reindex` again"
+    return Finding(kind, None, None, None, file, str(error), advice)

@@ -28,7 +28,7 @@ _ADVICE = {
     "corrupt": "restore the file from a backup; load refuses what is damaged in it",
     "misindexed": "run `archivedb reindex`",
     "unindexed": "run `archivedb reindex`: it counts, and nothing is lost",
-    "orphaned": "nothing needs it; it may be moved away",
+    "orphaned": "this archive does not need it",
 }
 
 

@@ -8,16 +8,16 @@ import shutil
 import stat
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archivedb.errors import CatalogError
+from archivedb.errors import CatalogEntryError, CatalogError
 from archivedb.store import locks, naming
 from archivedb.store.files import PayloadFile, sync_directory, typed
 from archivedb.store.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 IDENTITY = "archive.json"
 TEMPORARY = "tmp"
@@ -58,23 +58,41 @@ class PayloadStore:
             CatalogError: The file that says it is damaged.
 
         """
+        return self._says("archive")
+
+    def catalog(self) -> Path | None:
+        """Return where the store's catalog was last seen."""
+        said = self._says("catalog")
+        # Relative to the store, since both move together.
+        return None if said is None else Path(os.path.normpath(self.root.parent / said))
+
+    def _says(self, key: str) -> str | None:
         path = self.root / IDENTITY
         try:
-            return str(json.loads(path.read_text())["archive"])
+            said = json.loads(path.read_text()).get(key)
+            return None if said is None else str(said)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            msg = f"{path} does not say whose payloads these are: {error}"
+        except (ValueError, AttributeError) as error:
+            msg = (
+                f"{path} does not say whose payloads these are: {error}; remove it, "
+                "and it is made anew from the payloads"
+            )
             raise CatalogError(msg) from error
 
-    def create(self, archive: str) -> None:
-        """Make the directory, and write whose it is."""
+    def create(self, archive: str, catalog: Path) -> None:
+        """Make the directory, and write whose it is and where its catalog lies."""
+        said = {
+            "archive": archive,
+            "catalog": os.path.relpath(catalog, self.root.parent),
+            "format": 1,
+        }
         with typed("create", self.root):
             (self.root / TEMPORARY).mkdir(parents=True, exist_ok=True)
             (self.root / LOCKS).mkdir(exist_ok=True)
             path = self.root / IDENTITY
             temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps({"archive": archive, "format": 1}) + "\n")
+            temporary.write_text(json.dumps(said) + "\n")
             if self.durable:
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
@@ -157,7 +175,10 @@ class PayloadStore:
         parsed = naming.parse(name)
         if parsed is None or directory != parsed.uuid[-2:]:
             msg = f"{file!r} is no payload's name; run `archivedb reindex`"
-            raise CatalogError(msg)
+            raise CatalogEntryError(msg)
+        if (self.root / directory).is_symlink():
+            msg = f"{self.root / directory} is a link, which may lead anywhere"
+            raise CatalogEntryError(msg)
         return self.root / file
 
     def open(self, file: str) -> PayloadFile:
@@ -196,7 +217,11 @@ class PayloadStore:
                 yield f"{shard}/{name}"
 
     def _shard_names(self, shard: str) -> Iterator[tuple[str, bool]]:
-        for name in sorted(os.listdir(self.root / shard)):
+        try:
+            names = sorted(os.listdir(self.root / shard))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in names:
             parsed = naming.parse(name)
             yield name, parsed is not None and parsed.uuid[-2:] == shard
 
@@ -260,12 +285,15 @@ class PayloadStore:
         return time.time()
 
     def _temporaries(self) -> Iterator[tuple[Path, os.stat_result]]:
-        try:
-            names = os.listdir(self.root / TEMPORARY)
-        except FileNotFoundError:
+        folder = self.root / TEMPORARY
+        # Never through a link: what lies elsewhere is not ours to sweep.
+        if folder.is_symlink() or not folder.is_dir():
             return
-        for name in names:
-            path = self.root / TEMPORARY / name
+        for name in os.listdir(folder):
+            uuid, dot, suffix = name.partition(".")
+            if naming.parse(f"{uuid}-{'0' * naming.DIGITS}{dot}{suffix}") is None:
+                continue
+            path = folder / name
             try:
                 status = path.lstat()
             except FileNotFoundError:

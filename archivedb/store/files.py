@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -53,7 +54,9 @@ class PayloadFile:
         self.path = path
         try:
             # Never through a link: nothing outside of the store is read.
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # Nor does it wait for somebody to write into a pipe.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+            self._descriptor = os.open(path, flags)
         except FileNotFoundError:
             msg = (
                 f"the payload file {name} is gone; "
@@ -63,7 +66,12 @@ class PayloadFile:
         except OSError as error:
             msg = f"cannot open the payload file {path}: {error.strerror}"
             raise StoreError(msg) from error
-        self.size = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._descriptor)
+            msg = f"{path} is not a file"
+            raise StoreError(msg)
+        self.size = status.st_size
 
     def read(self, offset: int, length: int) -> Bytes:
         """Return bytes, writable and the caller's own."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-STRIPES = 256
-
 
 _opening = threading.Lock()
 _open: set[int] = set()
@@ -36,7 +34,9 @@ def open_lockable(path: Path, flags: int) -> int:
     with it the lock, for as long as it lives: so it closes them all at once.
     """
     with _opening:
-        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        # Neither through a link, nor waiting at a pipe.
+        always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path, flags | always, 0o666)
         _open.add(descriptor)
     return descriptor
 

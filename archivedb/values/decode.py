@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.errors import DecodeError
-from archivedb.values import digest, dtypes, skeleton
+from archivedb.values import dtypes, skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,12 +72,6 @@ def array_of(node: Tree, raw: Bytes) -> AnyArray:
     """Return the array that a ``$array`` node and its bytes make."""
     dtype = dtypes.tree_dtype(node["dtype"])
     return dtypes.bytes_array(raw, dtype, tuple(node["shape"]))
-
-
-def check_bytes(node: Tree, raw: Bytes) -> bool:
-    """Return whether bytes are those that a ``$array`` node was made from."""
-    found, _ = digest.array_digest(raw.data)
-    return bool(found == node["digest"])
 
 
 def decode_inline(tree: Tree) -> Any:

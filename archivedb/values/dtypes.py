@@ -104,6 +104,8 @@ def is_faithful(dtype: np.dtype[Any]) -> bool:
     """Return whether `dtype_tree` says all there is to say about a dtype."""
     if not holds_bytes(dtype):
         return False
+    if _nested(dtype) > MAX_NESTED:
+        return False
     try:
         tree = dtype_tree(dtype)
         json.dumps(tree)  # a field's name may be no text, its title anything
@@ -113,6 +115,19 @@ def is_faithful(dtype: np.dtype[Any]) -> bool:
     # Equality overlooks that records are not voids.
     same = dtype.kind != "V" or built.type is dtype.type
     return built == dtype and same
+
+
+MAX_NESTED = 16
+"""Structures inside structures that JSON is given; deeper ones are pickled."""
+
+
+def _nested(dtype: np.dtype[Any]) -> int:
+    depth, level = 0, [dtype]
+    while level and depth <= MAX_NESTED:
+        below = [d.subdtype[0] for d in level if d.subdtype is not None]
+        below += [field[0] for d in level for field in (d.fields or {}).values()]
+        depth, level = depth + 1, below
+    return depth
 
 
 def array_bytes(array: AnyArray) -> Bytes:

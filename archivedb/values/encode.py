@@ -48,6 +48,7 @@ class StoredArray:
         raw: Its bytes in C order.
         digest: Theirs.
         blocks: The digests of its blocks, or None for up to 4 MiB.
+        address: Where in memory the user's own bytes lie.
 
     """
 
@@ -57,6 +58,7 @@ class StoredArray:
     raw: memoryview
     digest: str
     blocks: bytes | None
+    address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,21 @@ class Encoded:
     digest: str
     arrays: tuple[StoredArray, ...]
     executable: bool
+
+    def require_unchanged(self) -> None:
+        """
+        Raise if a large array is no longer what its digest says.
+
+        Small ones were copied; of large ones the memory itself is written.
+
+        Raises:
+            EncodeError: Another thread changed it while it was saved.
+
+        """
+        for array in self.arrays:
+            if array.blocks is not None and digest.blocks(array.raw) != array.blocks:
+                msg = f"{array.path or 'the value itself'}: changed while it was saved"
+                raise EncodeError(msg)
 
     @property
     def size(self) -> int:
@@ -346,11 +363,17 @@ class _Walk:
         if self._inline is not None:
             msg = f"{_where(trail)}: an array cannot be part of {self._inline}"
             raise EncodeError(msg)
-        raw = dtypes.array_bytes(value).data
+        held = dtypes.array_bytes(value)
+        address = held.__array_interface__["data"][0]
+        if not digest.blocked(held.nbytes) and held.nbytes:
+            # Another thread may change it between its digest and its writing.
+            held = held.copy()
+            value = dtypes.bytes_array(held, value.dtype, value.shape)
+        raw = held.data
         hashed, blocks = digest.array_digest(raw)
         number = len(self.arrays)
         path = _trail_path(trail)
-        self.arrays.append(StoredArray(path, value, kind, raw, hashed, blocks))
+        self.arrays.append(StoredArray(path, value, kind, raw, hashed, blocks, address))
         node: dict[str, Any] = {
             "$array": number,
             "dtype": dtypes.dtype_tree(value.dtype),

@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from archivedb.values import paths, skeleton
 from archivedb.values.decode import decode_inline
 
@@ -49,7 +51,7 @@ def leaf_value(value: Any) -> tuple[str, int | float | None, str | None] | None:
     """
     if value is None:
         return "null", None, None
-    if hasattr(value, "item") and hasattr(value, "dtype") and value.ndim == 0:
+    if isinstance(value, np.generic) or (type(value) is np.ndarray and not value.ndim):
         value = value.item()
     if isinstance(value, bool):
         return "bool", int(value), None

@@ -46,11 +46,11 @@ def dumps(
         # cloudpickle would turn an open file into a StringIO of its text: a
         # different thing under the same name.
         dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
-            {io.TextIOWrapper: _refuse_file}
+            {io.TextIOWrapper: _refuse_file, memoryview: _refuse_view}
         )
 
         def reducer_override(self, obj: Any) -> Any:
-            if type(obj) is np.ndarray or isinstance(obj, np.generic):
+            if isinstance(obj, (np.ndarray, np.generic)):
                 return _exact_numpy(obj)
             return super().reducer_override(obj)
 
@@ -67,18 +67,38 @@ def dumps(
 
 
 def _exact_numpy(value: Any) -> Any:
-    """Reduce what numpy's own pickling would bring back as something else."""
+    """Reduce, or refuse, what numpy's own pickling would not bring back."""
+    kind = type(value)
+    if _forgets(value, kind):
+        msg = f"numpy does not pickle all of a {class_name(value)}: define __reduce__"
+        raise pickle.PicklingError(msg)
+    if kind is np.memmap:
+        return np.asarray(value).__reduce_ex__(PROTOCOL)
     if isinstance(value, np.generic):
         # On one platform two C types have one size, and one dtype.
         name = value.dtype.str
         if value.dtype.kind in "iu" and np.dtype(name).type is not type(value):
             return type(value), (int(value),)
-    elif not value.dtype.isnative and holds_bytes(value.dtype):
+    elif kind is np.ndarray and not value.dtype.isnative and holds_bytes(value.dtype):
         # Some would become native on the way: strided ones, and dates.
         name = value.dtype.str if value.dtype.fields is None else value.dtype
         raw = pickle.PickleBuffer(array_bytes(value).data)
         return np.ndarray, (value.shape, name, raw)
     return NotImplemented
+
+
+def _forgets(value: Any, kind: type) -> bool:
+    """Return whether numpy would forget a scalar's class, or attributes."""
+    inherited: Any = kind.__reduce__
+    numpys: tuple[Any, ...] = (np.ndarray.__reduce__, np.generic.__reduce__)
+    if kind.__module__.partition(".")[0] == "numpy" or inherited not in numpys:
+        return False
+    return isinstance(value, np.generic) or bool(getattr(value, "__dict__", None))
+
+
+def _refuse_view(view: memoryview) -> tuple[Any, ...]:
+    msg = f"{view!r} is a view of memory; store its bytes"
+    raise pickle.PicklingError(msg)
 
 
 def _refuse_file(file: io.TextIOWrapper) -> tuple[Any, ...]:

@@ -147,6 +147,7 @@ class Skeleton:
     def __init__(self, text: bytes | memoryview, what: str = "skeleton") -> None:
         # Only a skeleton that shares objects needs to find them again.
         self.shares = b'"$ref"' in bytes(text)
+        self._spelt: dict[int, dict[str, Tree]] = {}
         self.nodes, self.root = _unfold(json.loads(text, what), what)
 
     @classmethod
@@ -154,6 +155,7 @@ class Skeleton:
         """Return the skeleton of JSON that is part of a checked envelope."""
         made = cls.__new__(cls)
         made.shares = True
+        made._spelt = {}  # noqa: SLF001 - its own
         made.nodes, made.root = _unfold(tree, "envelope")
         return made
 
@@ -242,10 +244,13 @@ class Skeleton:
                 raise _no_key(step, walked)
             return paths.item_token(index % len(items)), items[index]
         if tag == "$dict":
-            wanted = {step, key_step(step)}
-            for token, child in children(node):
-                if token in wanted:
-                    return token, child
+            # Spelt once: a shared value may be referred to a thousand times.
+            if id(node) not in self._spelt:
+                self._spelt[id(node)] = dict(children(node))
+            below = self._spelt[id(node)]
+            for token in (step, key_step(step)):
+                if type(token) is str and token in below:
+                    return token, below[token]
             raise _no_key(step, walked)
         if type(node) is dict and tag is None:
             key = paths.token_key(step) if type(step) is str else ""

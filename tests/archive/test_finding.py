@@ -20,7 +20,7 @@ BIG = {f"filler-{number:04}": {"deep": number} for number in range(1200)}
 
 def names(archive: Archive, under: str = "", /, **equal: Any) -> list[str]:
     """Return the names of what matches, newest first."""
-    return [record.name for record in archive.find(under, **equal)]
+    return [record.name for record in archive.find(**equal).below(under)]
 
 
 def test_metadata_and_data_are_found(archive: Archive) -> None:
@@ -220,7 +220,7 @@ def test_first_and_one(archive: Archive) -> None:
     assert first.name == "a/2"
     assert archive.find(y=1).one().name == "a/1"
     with pytest.raises(RecordNotFoundError, match="more than one record matches"):
-        archive.find("a", x=1).one()
+        archive.find(x=1).below("a").one()
     with pytest.raises(RecordNotFoundError, match=r"no record matches.*x=2"):
         archive.find(x=2).one()
 

@@ -148,7 +148,7 @@ def test_a_missing_record_is_a_key_error(run: Archive) -> None:
             ask("al/hcp")
         with pytest.raises(RecordNotFoundError, match="is a folder"):
             ask("al/fcc")
-    with pytest.raises(RecordNotFoundError, match="versions up to 2"):
+    with pytest.raises(RecordNotFoundError, match="newest is version 2"):
         run.load("al/fcc/run-1", version=3)
     with pytest.raises(RecordNotFoundError):
         run.load("al/fcc/run-1", version=0)
@@ -240,7 +240,7 @@ def test_the_listing_is_one_level(run: Archive) -> None:
         ("al/fcc/run-1", 2)
     ]
     for name in ("al/bcc", "nothing", "al/"):
-        with pytest.raises(RecordNotFoundError, match="no folder"):
+        with pytest.raises(RecordNotFoundError, match="no record or folder"):
             run.listing(name)
 
 

@@ -253,7 +253,7 @@ def test_the_store_of_another_is_refused(tmp_path: Path) -> None:
     assert Archive(tmp_path / "one.db").load("x") == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"archive"', "\xff", "null"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"archive"', "\xff", "null"])
 def test_a_damaged_identity_is_a_typed_error(tmp_path: Path, text: str) -> None:
     """A store that does not say whose it is gives one of archivedb's errors."""
     with Archive(tmp_path / "runs.db") as archive:

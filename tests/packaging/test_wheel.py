@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -125,3 +128,23 @@ def test_its_command_runs(python: Path, tmp_path: Path) -> None:
     run(python, "-c", code, cwd=tmp_path)
     assert "al" in run(command, "ls", cwd=tmp_path, ARCHIVEDB="runs.db").stdout
     assert "0001" in run(command, "migrate", cwd=tmp_path, ARCHIVEDB="runs.db").stdout
+
+
+def test_every_import_is_a_dependency() -> None:
+    """What archivedb imports, at the top or inside a function, is declared."""
+    # The environment above borrows the developer's packages, so that it would
+    # not miss one that pyproject.toml forgot.
+    imported = set()
+    for path in (CHECKOUT / "archivedb").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    third_party = imported - set(sys.stdlib_module_names) - {"archivedb"}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    declared = {
+        re.split(r"[<>=!~ ]", line)[0].lower() for line in project["dependencies"]
+    }
+    # Typer brings click, whose exceptions it raises.
+    assert third_party - {"click"} <= declared

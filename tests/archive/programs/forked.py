@@ -56,14 +56,14 @@ def open_archive(archive: Archive) -> None:
 
     in_child(work)
     save(archive, "open/parent-again")
-    assert len(archive.find("open")) == 4
+    assert len(archive["open"].find()) == 4
 
 
 def in_a_search(archive: Archive) -> None:
     """Fork in the middle of a search, which harms neither."""
     for number in range(3):
         save(archive, f"search/{number}")
-    found = iter(archive.find("search"))
+    found = iter(archive["search"].find())
     next(found)
     in_child(save, archive, "search/child")
     assert len(list(found)) == 2
@@ -96,7 +96,7 @@ def beside_threads(archive: Archive) -> None:
         for thread in threads:
             thread.join()
     assert not failed, failed
-    assert len(archive.find("beside")) == 10
+    assert len(archive["beside"].find()) == 10
 
 
 def use(work: tuple[Archive, int]) -> int:

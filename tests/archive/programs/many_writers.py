@@ -32,7 +32,7 @@ def read() -> None:
     while not os.path.exists(f"{log}.stop"):  # noqa: PTH110 - a loop that hurries
         if not archive.exists:
             continue
-        versions = [record.version for record in archive.find("all")]
+        versions = [record.version for record in archive.find().below("all")]
         if versions:
             newest = versions[0]
             found = archive.versions("all/one")
