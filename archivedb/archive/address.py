@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from archivedb.errors import CatalogError
+from archivedb.errors import CatalogError, StoreError
 
 CATALOG_NAME = "archive.db"
 PAYLOADS_SUFFIX = ".payloads"
@@ -49,20 +49,38 @@ def locate(
         CatalogError: The URL is of another database, or of none.
 
     """
-    text = os.fspath(db)
+    text = os.fsdecode(db)
     if "://" in text:
         text = _url_file(text)
     # Through links: the payloads lie beside the file itself.
-    path = Path(text).resolve()
+    path = user_path(text)
     plain = None
     if path.is_dir() or text.endswith(os.sep):
         plain, path = path, path / CATALOG_NAME
     store = (
-        Path(payloads).resolve()
+        user_path(payloads)
         if payloads
         else path.with_name(path.name.removesuffix(path.suffix) + PAYLOADS_SUFFIX)
     )
     return Address(path, store, plain)
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """
+    Return a path that a user named, absolute, links followed.
+
+    Raises:
+        StoreError: No file can have this name.
+
+    """
+    try:
+        text = os.fsdecode(path)
+        found = Path(text).resolve()
+        found.exists()
+    except (OSError, ValueError, TypeError) as error:
+        msg = f"{path!r} is no path of a file: {error}"
+        raise StoreError(msg) from error
+    return found
 
 
 def _url_file(text: str) -> str:

@@ -7,14 +7,15 @@ The seed of archivedb: ``save(data, path, mode)`` and ``load(path, mode)``.
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive import saving
+from archivedb.archive.address import user_path
 from archivedb.archive.core import now
 from archivedb.archive.indexing import read_envelope
 from archivedb.archive.loading import no_object, untrusted
@@ -39,8 +40,6 @@ from archivedb.values.encode import encode
 from archivedb.values.paths import check_name
 
 if TYPE_CHECKING:
-    import os
-
     from archivedb.archive.core import Core
     from archivedb.formats.base import Reader
     from archivedb.formats.envelope import Content, Envelope
@@ -77,7 +76,7 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
 
     """
     form, value = get_format(mode), encode(data)
-    directory = PlainDirectory(Path(path).absolute())
+    directory = PlainDirectory(user_path(path))
     try:
         directory.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,7 +103,9 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
 
 def _next_entry(directory: PlainDirectory, old: list[str]) -> Entry:
     """Return the entry of the record's next version; plain records have one name."""
-    entry = Entry("save", naming.uuid7(), directory.root.name, 1, now(), 1)
+    # A folder's name may be any bytes; a record's is text.
+    name = os.fsencode(directory.root.name).decode("utf-8", "backslashreplace")
+    entry = Entry("save", naming.uuid7(), name, 1, now(), 1)
     if old:
         try:
             with directory.open(old[-1]) as source:
@@ -136,7 +137,7 @@ def load(
     """
     if mode is not None:
         get_format(mode)
-    directory = PlainDirectory(Path(path).absolute())
+    directory = PlainDirectory(user_path(path))
     with _open_newest(directory) as source:
         envelope = read_envelope(source)
         if mode is not None and envelope.mode != mode:

@@ -12,6 +12,7 @@ https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,7 @@ class HDF5Format:
         in_memory = sum(len(array.raw) for array in arrays) <= IN_MEMORY
         settings = _settings()
         file = h5f.create(
-            scratch.encode(),
+            os.fsencode(scratch),
             h5f.ACC_TRUNC,
             fcpl=settings.create,
             fapl=settings.memory if in_memory else settings.file,

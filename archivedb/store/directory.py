@@ -84,6 +84,7 @@ class PayloadStore:
         """Make the directory, and write whose it is and where its catalog lies."""
         said = {
             "archive": archive,
+            # JSON escapes what of a name is no text.
             "catalog": os.path.relpath(catalog, self.root.parent),
             "format": 1,
         }

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from archivedb import Archive, ArchiveError
+from archivedb import Archive, ArchiveError, load, save
 from archivedb.errors import (
     CatalogError,
     EncodeError,
@@ -414,3 +414,23 @@ def test_a_hostile_object_is_no_search_value(tmp_path: Path) -> None:
     archive.save({"n": 1}, "x")
     with pytest.raises(ArchiveError, match="compares"):
         archive.find(n=Raising()).count()
+
+
+def test_paths_that_are_no_text(tmp_path: Path) -> None:
+    """A folder's name may be any bytes, in a plain directory and in an archive's."""
+    place = tmp_path / os.fsdecode(b"run-\xff")
+    save({"n": 1}, place)
+    assert load(place) == {"n": 1}
+    with Archive(f"{place}.db") as archive:
+        archive.save({"n": 2}, "x")
+        assert archive.verify().ok
+    with Archive(f"{place}.db", readonly=True) as archive:
+        assert archive.load("x") == {"n": 2}
+
+
+@pytest.mark.parametrize("path", ["/tmp/" + "x" * 300, "a\0b", 5])  # noqa: S108
+def test_paths_that_are_none(path: Any) -> None:
+    """What can be no file's path is one sentence, wherever a path is taken."""
+    for use in (Archive, load, lambda path: save({}, path)):
+        with pytest.raises((StoreError, TypeError), match=r"(?i)path"):
+            use(path)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
+from archivedb.cli._writers import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,3 +185,14 @@ def test_load_over_a_directory(run: Run, archive: str, name: str) -> None:
     result = run("load", "cu", "--db", archive, "-o", f"sub/{name}", code=1)
     assert name in result.stderr
     assert [path.name for path in Path("sub").iterdir()] == [name]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The sentence names the file that the user named, and no temporary one."""
+    (tmp_path / "some.json").mkdir()
+    with pytest.raises(OSError, match="some") as caught:
+        write(str(tmp_path / "some.json"), {"a": 1})
+    assert caught.value.filename == str(tmp_path / "some.json")
+    with pytest.raises(OSError, match="missing") as caught:
+        write(str(tmp_path / "missing" / "out.json"), {"a": 1})
+    assert caught.value.filename == str(tmp_path / "missing" / "out.json")
