@@ -27,7 +27,7 @@ from archivedb.values.decode import decode, stub
 from archivedb.values.paths import is_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archivedb.archive.core import Core
     from archivedb.formats.base import Reader
@@ -120,45 +120,65 @@ def load(core: Core, row: reading.VersionRow, objects: str) -> Any:
         msg = f"objects is one of {', '.join(OBJECTS)}, not {objects!r}"
         raise ValueError(msg)
     with reader_of(core, row) as reader:
-        return read_value(core, row, reader, reader.skeleton.root, objects)
+        return read_value(
+            reader,
+            row.content,
+            reader.skeleton.root,
+            name=row.name,
+            trusts=core.trusts,
+            objects=objects,
+        )
 
 
-def read_value(
-    core: Core,
-    row: reading.VersionRow,
+def read_value(  # noqa: PLR0913 - what a reading consists of
     reader: Reader,
+    content: Content,
     node: Tree,
+    *,
+    name: str,
+    trusts: Callable[[Content], bool],
     objects: str = "restore",
 ) -> Any:
-    """Return the value of a node and all below it."""
-    source, content = reader.skeleton, row.content
+    """
+    Return the value of a node and all below it.
+
+    Args:
+        reader: The open content.
+        content: Where it lies, and who vouches for it.
+        node: A node of the reader's skeleton.
+        name: What to call it in messages.
+        trusts: Says whether what it would run may run; asked only then.
+        objects: As for `load`.
+
+    """
+    source = reader.skeleton
+
+    def require_trusted() -> None:
+        if not trusts(content):
+            raise untrusted(content, source, name)
+
     if objects == "restore" and content.pickle is not None:
-        return _from_pickle(core, row, reader, node)
+        if node is not source.root and _stands_alone(content, source, node):
+            return decode(source, node, reader.fetch, no_object)
+        require_trusted()
+        return _from_pickle(reader, node)
 
     def restore(number: int, part: Tree) -> Any:
         if objects == "stub":
             return stub(part)
-        require_trusted(core, content, source, row.name)
+        require_trusted()
         return pickled.loads(reader.fetch(number, part).data)
 
     return decode(source, node, reader.fetch, restore)
 
 
-def _from_pickle(
-    core: Core, row: reading.VersionRow, reader: Reader, node: Tree
-) -> Any:
-    """Return a value of mode cloudpickle."""
-    source = reader.skeleton
-    if node is not source.root and _stands_alone(row.content, source, node):
-        return decode(source, node, reader.fetch, no_object)
-    require_trusted(core, row.content, source, row.name)
-    found = reader.pickle()
+def _from_pickle(reader: Reader, node: Tree) -> Any:
+    """Return a value of mode cloudpickle, which is trusted."""
+    source, found = reader.skeleton, reader.pickle()
     assert found is not None  # noqa: S101 - its content has a pickle
     data, buffers = found
     value = pickled.loads(data.data, buffers)
-    if node is source.root:
-        return value
-    return _follow(source, node, value)
+    return value if node is source.root else _follow(source, node, value)
 
 
 def no_object(_number: int, _node: Tree) -> Any:
@@ -195,18 +215,6 @@ def _follow(source: Skeleton, node: Tree, value: Any) -> Any:
             todo += zip(children, flat, strict=True)
     msg = "the pickle does not hold what the skeleton says"
     raise StorageError(msg)
-
-
-def require_trusted(core: Core, content: Content, source: Skeleton, name: str) -> None:
-    """
-    Do nothing if someone trusted signed what reading this would run.
-
-    Raises:
-        UntrustedPayloadError: Nobody did; says what is inside.
-
-    """
-    if not core.trusts(content):
-        raise untrusted(content, source, name)
 
 
 def untrusted(content: Content, source: Skeleton, name: str) -> UntrustedPayloadError:

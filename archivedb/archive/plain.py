@@ -18,7 +18,7 @@ from archivedb.archive import saving
 from archivedb.archive.address import user_path
 from archivedb.archive.core import now
 from archivedb.archive.indexing import read_envelope
-from archivedb.archive.loading import no_object, untrusted
+from archivedb.archive.loading import read_value
 from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveError,
@@ -34,15 +34,12 @@ from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
 from archivedb.store import naming
 from archivedb.store.plain import PlainDirectory
-from archivedb.values import pickled, signing
-from archivedb.values.decode import decode
 from archivedb.values.encode import encode
 from archivedb.values.paths import check_name
 
 if TYPE_CHECKING:
     from archivedb.archive.core import Core
-    from archivedb.formats.base import Reader
-    from archivedb.formats.envelope import Content, Envelope
+    from archivedb.formats.envelope import Envelope
     from archivedb.store.files import PayloadFile
 
 
@@ -148,7 +145,13 @@ def load(
             msg = f"{path} holds no data"
             raise PayloadMissingError(msg)
         reader = get_format(envelope.mode).reader(source, content)
-        return _value(reader, content, str(path), trust=trust)
+        return read_value(
+            reader,
+            content,
+            reader.skeleton.root,
+            name=str(path),
+            trusts=lambda content: trust or content.is_trusted(),
+        )
 
 
 def _open_newest(directory: PlainDirectory) -> PayloadFile:
@@ -163,24 +166,6 @@ def _open_newest(directory: PlainDirectory) -> PayloadFile:
         time.sleep(0.001)
     msg = f"there is nothing that archivedb saved in {directory.root}"
     raise PayloadMissingError(msg)
-
-
-def _value(reader: Reader, content: Content, name: str, *, trust: bool) -> Any:
-    def require_trusted() -> None:
-        pickle = None if content.pickle is None else content.pickle.digest
-        if not (trust or signing.is_trusted(content.signature, content.digest, pickle)):
-            raise untrusted(content, reader.skeleton, name)
-
-    if content.pickle is not None:
-        require_trusted()
-        found = reader.pickle()
-        return pickled.loads(found[0].data, found[1]) if found else no_object(0, None)
-
-    def restore(number: int, node: Any) -> Any:
-        require_trusted()
-        return pickled.loads(reader.fetch(number, node).data)
-
-    return decode(reader.skeleton, reader.skeleton.root, reader.fetch, restore)
 
 
 def adopt(core: Core) -> None:

@@ -93,7 +93,11 @@ def read_path(core: Core, row: reading.VersionRow, inside: tuple[Any, ...]) -> A
             raise KeyNotFoundError(msg) from None
         if skeleton.is_group(node):
             return group_of(core, row, reader.skeleton, node, tokens)
-        return read_value(core, row, reader, node)
+        return _value(core, row, reader, node)
+
+
+def _value(core: Core, row: reading.VersionRow, reader: Reader, node: Tree) -> Any:
+    return read_value(reader, row.content, node, name=row.name, trusts=core.trusts)
 
 
 def group_of(
@@ -108,7 +112,7 @@ def group_of(
     def read(part: Tree) -> Any:
         with reader_of(core, row) as reader:
             # Each reader has a skeleton of its own; nodes are found by place.
-            return read_value(core, row, _Aligned(reader, source), part)
+            return _value(core, row, _Aligned(reader, source), part)
 
     return Group(source, node, row.name, inside, read)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archivedb.errors import DecodeError, InvalidNameError
-from archivedb.values import digest, json
+from archivedb.values import digest, json, signing
 from archivedb.values.decode import decode_inline
 from archivedb.values.paths import check_name
 from archivedb.values.skeleton import well_formed
@@ -161,6 +161,11 @@ class Content:
         if self.signature is not None:
             tree["signature"] = self.signature
         return tree
+
+    def is_trusted(self) -> bool:
+        """Return whether someone whom this user trusts signed what it would run."""
+        pickle = None if self.pickle is None else self.pickle.digest
+        return signing.is_trusted(self.signature, self.digest, pickle)
 
     @classmethod
     def of(cls, tree: dict[str, Any]) -> Content:
