@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from archivedb.values import signing
+from tests.support.exact import difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A deadline would make a busy machine fail the tests, and a database of earlier
 # failures would make two runs of the same code differ.
@@ -33,3 +34,9 @@ def _own_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv(signing.ENVIRONMENT, str(place))
         patch.delenv("ARCHIVEDB", raising=False)
         yield
+
+
+@pytest.fixture
+def same() -> Callable[[Any, Any], bool]:
+    """Return what compares two values exactly: types, bits, order and identity."""
+    return lambda one, other: difference(one, other) is None

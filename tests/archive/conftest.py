@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import pytest
 
 from archivedb import Archive
@@ -62,27 +61,3 @@ def program() -> Program:
         return done.stdout
 
     return run
-
-
-@pytest.fixture
-def same() -> Callable[[Any, Any], bool]:
-    """Return what compares two values exactly, types and arrays included."""
-
-    def compare(one: Any, other: Any) -> bool:
-        if type(one) is not type(other):
-            return False
-        if isinstance(one, np.ndarray):
-            return (one.dtype, one.shape, one.tobytes()) == (
-                other.dtype,
-                other.shape,
-                other.tobytes(),
-            )
-        if isinstance(one, dict):
-            return list(one) == list(other) and all(
-                compare(one[key], other[key]) for key in one
-            )
-        if isinstance(one, (list, tuple)):
-            return len(one) == len(other) and all(map(compare, one, other))
-        return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
-
-    return compare

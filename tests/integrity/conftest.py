@@ -10,7 +10,7 @@ import pytest
 from archivedb import Archive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 MODES = ("hdf5", "json", "cloudpickle")
@@ -49,27 +49,3 @@ def archive(tmp_path: Path, mode: str) -> Iterator[Archive]:
 def file(archive: Archive, tmp_path: Path) -> Path:
     """Return the payload file of ``hurt``."""
     return tmp_path / "runs.payloads" / archive.record("hurt").files[0]
-
-
-@pytest.fixture
-def same() -> Callable[[Any, Any], bool]:
-    """Return what compares two values exactly, types and arrays included."""
-
-    def compare(one: Any, other: Any) -> bool:
-        if type(one) is not type(other):
-            return False
-        if isinstance(one, np.ndarray):
-            return (one.dtype, one.shape, one.tobytes()) == (
-                other.dtype,
-                other.shape,
-                other.tobytes(),
-            )
-        if isinstance(one, dict):
-            return list(one) == list(other) and all(
-                compare(one[key], other[key]) for key in one
-            )
-        if isinstance(one, list):
-            return len(one) == len(other) and all(map(compare, one, other))
-        return bool(one == other)
-
-    return compare
