@@ -4,12 +4,22 @@ An archive manager for the dicts that computational scientists save.
 A SQLite catalog records every saved dict, its mode, hierarchy and checksums;
 the payloads are immutable HDF5, JSON or cloudpickle files.
 
+`Archive` is what most programs need: it saves, loads, finds, edits, verifies.
+`File` and `Storable` are for what goes into it; `renamed`, `upgrade` and `Stub` for
+objects whose classes have changed or gone.  `save` and `load` keep one dict in a
+directory.  `MemoryStorage`, `HDF5Storage`, `JSONStorage` and `PickleStorage` are
+groups without an archive; `GenericStorage` and `Adapter` are for those who add
+storages and types.  `errors` has every error, below `ArchiveError`.
+
 Example:
     >>> from archivedb import Archive
     >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
     >>> record = archive.save({"energy": -3.7}, "al/fcc/run-1")
     >>> archive["al/fcc/run-1/energy"]
     -3.7
+    >>> archive.open("al/fcc/run-1")["converged"] = True
+    >>> archive.load("al/fcc/run-1")
+    {'energy': -3.7, 'converged': True}
 
 """
 
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from archivedb.archive import Archive, Folder, RecordSet, load, save
     from archivedb.errors import ArchiveError
     from archivedb.records import (
+        Acceptance,
         Change,
         Deletion,
         Finding,
@@ -31,49 +42,81 @@ if TYPE_CHECKING:
         Record,
         Reindexing,
         Report,
+        Signer,
     )
+    from archivedb.storage.files import HDF5Storage, JSONStorage, PickleStorage
+    from archivedb.storage.generic import GenericStorage
     from archivedb.storage.group import Group
-    from archivedb.values.decode import Stub
+    from archivedb.storage.memory import MemoryStorage
+    from archivedb.values.adapters.base import Adapter
+    from archivedb.values.classes import renamed, upgrade
+    from archivedb.values.file import File
+    from archivedb.values.objects import Stub
+    from archivedb.values.storable import Storable
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Acceptance": "archivedb.records",
     "Archive": "archivedb.archive",
     "ArchiveError": "archivedb.errors",
     "Change": "archivedb.records",
     "Deletion": "archivedb.records",
     "Finding": "archivedb.records",
     "Folder": "archivedb.archive",
+    "Adapter": "archivedb.values.adapters.base",
+    "File": "archivedb.values.file",
+    "GenericStorage": "archivedb.storage.generic",
+    "HDF5Storage": "archivedb.storage.files",
+    "JSONStorage": "archivedb.storage.files",
+    "MemoryStorage": "archivedb.storage.memory",
+    "PickleStorage": "archivedb.storage.files",
+    "Storable": "archivedb.values.storable",
     "Group": "archivedb.storage.group",
+    "renamed": "archivedb.values.classes",
+    "upgrade": "archivedb.values.classes",
     "Migration": "archivedb.records",
     "Node": "archivedb.records",
     "Record": "archivedb.records",
     "RecordSet": "archivedb.archive",
     "Reindexing": "archivedb.records",
     "Report": "archivedb.records",
-    "Stub": "archivedb.values.decode",
+    "Signer": "archivedb.records",
+    "Stub": "archivedb.values.objects",
     "load": "archivedb.archive",
     "save": "archivedb.archive",
 }
 
 __all__ = [
+    "Acceptance",
+    "Adapter",
     "Archive",
     "ArchiveError",
     "Change",
     "Deletion",
+    "File",
     "Finding",
     "Folder",
+    "GenericStorage",
     "Group",
+    "HDF5Storage",
+    "JSONStorage",
+    "MemoryStorage",
     "Migration",
     "Node",
+    "PickleStorage",
     "Record",
     "RecordSet",
     "Reindexing",
     "Report",
+    "Signer",
+    "Storable",
     "Stub",
     "errors",
     "load",
+    "renamed",
     "save",
+    "upgrade",
 ]
 
 

@@ -43,7 +43,17 @@ from __future__ import annotations
 
 
 class ArchiveError(Exception):
-    """The root: ``except ArchiveError`` catches whatever archivedb raises."""
+    """
+    The root: ``except ArchiveError`` catches whatever archivedb raises.
+
+    Example:
+        >>> try:
+        ...     archivedb.load("/tmp/archivedb-doctest/nothing")
+        ... except ArchiveError as error:
+        ...     type(error).__name__
+        'PayloadMissingError'
+
+    """
 
     def __str__(self) -> str:
         """Return the sentence; a ``KeyError`` would show its repr."""

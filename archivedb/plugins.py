@@ -41,6 +41,22 @@ class PluginTable(Generic[T]):
         # Asking for entry points reads every installed package's metadata.
         return name in self._builtin or name in self.names()
 
+    def load(self, name: str) -> Any:
+        """
+        Return what a name stands for, imported but not called.
+
+        Raises:
+            KeyError: There is none of this name.
+
+        """
+        reference = self._builtin.get(name)
+        if reference is not None:
+            return resolve(reference)
+        points = entry_points(group=self._group, name=name)
+        if not points:
+            raise KeyError(name)
+        return next(iter(points)).load()
+
     def get(self, name: str) -> T:
         """
         Return the instance of this name, made at the first call.
@@ -51,13 +67,5 @@ class PluginTable(Generic[T]):
         """
         made = self._made.get(name)
         if made is None:
-            reference = self._builtin.get(name)
-            if reference is not None:
-                made = resolve(reference)()
-            else:
-                points = entry_points(group=self._group, name=name)
-                if not points:
-                    raise KeyError(name)
-                made = next(iter(points)).load()()
-            self._made[name] = made
+            made = self._made[name] = self.load(name)()
         return made

@@ -68,6 +68,12 @@ class Record:
         files: The payload files it needs, relative to the payload store.
         uuid: What identifies the record when it is renamed.
 
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1", tags=["good"])
+        >>> record.name, record.version, record.mode, record.tags
+        ('al/run-1', 1, 'hdf5', ('good',))
+
     """
 
     name: str
@@ -142,6 +148,13 @@ class Change:
         time: When, in UTC.
         file: The payload file that holds it, relative to the payload store.
 
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> archive["al/run-1/energy"] = -3.8
+        >>> [(each.kind, each.version) for each in archive.history("al/run-1")]
+        [('save', 1), ('edit', 2)]
+
     """
 
     position: int
@@ -154,7 +167,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What a delete removed: the names, and the bytes that it freed."""
+    """
+    What a delete or a prune removed.
+
+    Attributes:
+        names: The records, or the versions of one.
+        freed: How many bytes of payload files are gone.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> archive.delete("al/run-1").names
+        ('al/run-1',)
+
+    """
 
     names: tuple[str, ...]
     freed: int
@@ -172,7 +198,14 @@ class Node:
         kind: ``"group"``, ``"list"``, ``"tuple"``, ``"array"``, ``"value"`` or
             ``"object"``.
         text: The value if it is small, dtype and shape of an array, the number
-            of items of a group, the class of an object.
+            of items of a group, the class of an object and its route.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"inputs": {"a": 4.05, "of": {"Al"}}}, "al/run-1")
+        >>> [(node.path, node.kind, node.text) for node in archive.outline("al/run-1")]
+        [('inputs', 'group', '2 keys'), ('inputs/a', 'value', '4.05'),
+         ('inputs/of', 'object', "set ['Al']")]
 
     """
 
@@ -197,6 +230,13 @@ class Finding:
         file: The payload file, relative to the payload store.
         detail: What was expected and what was there.
         advice: What to do next.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> Path("/tmp/archivedb-doctest/runs.payloads", record.files[0]).unlink()
+        >>> [(each.kind, each.record) for each in archive.verify().findings]
+        [('missing', 'al/run-1')]
 
     """
 
@@ -228,6 +268,13 @@ class Report:
         bytes: How many bytes of them were read and hashed.
         seconds: How long it took.
         findings: Every disagreement; empty when all is sound.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> report = archive.verify()
+        >>> report.ok, report.payloads
+        (True, 1)
 
     """
 
@@ -265,6 +312,12 @@ class Reindexing:
         versions: How many versions of them.
         findings: The payload files that could not be read.
 
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> archive.reindex()
+        Reindexing(payloads=1, records=1, versions=1, findings=())
+
     """
 
     payloads: int
@@ -274,8 +327,84 @@ class Reindexing:
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """
+    Who signed some of what an archive would run.
+
+    Attributes:
+        key: Their public key, or None: nobody signed it.
+        versions: How many versions of records they signed.
+        classes: The classes of the objects in them, as ``module:QualName``.
+        trusted: Whether their key is trusted everywhere, as one's own is.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"origin": collections.abc.Sized}, "al/run-1")
+        >>> (signer,) = archive.accept().signers
+        >>> signer.versions, signer.classes, signer.trusted
+        (1, ('collections.abc:Sized',), True)
+
+    """
+
+    key: str | None
+    versions: int
+    classes: tuple[str, ...]
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """
+    What a user accepts of an archive: all that would run code in it now.
+
+    Attributes:
+        archive: The archive's uuid.
+        address: Where it lies.
+        signers: Who signed it; none if nothing in it runs code.
+        unreadable: How many versions are damaged, and so were not accepted.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> accepted = archive.accept()  # nothing in it would run code
+        >>> accepted.keys, accepted.versions
+        ((), 0)
+
+    """
+
+    archive: str
+    address: str
+    signers: tuple[Signer, ...]
+    unreadable: int
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The public keys of all signers."""
+        return tuple(each.key for each in self.signers if each.key is not None)
+
+    @property
+    def versions(self) -> int:
+        """How many versions of records it covers."""
+        return sum(each.versions for each in self.signers)
+
+
+@dataclass(frozen=True, slots=True)
 class Migration:
-    """What ``migrate`` did: the schema revisions, and where the backup lies."""
+    """
+    What ``migrate`` did.
+
+    Attributes:
+        before: The revision of the catalog's schema before.
+        after: The revision now.
+        backup: Where the backup lies, or None if nothing had to be done.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/run-1")
+        >>> Archive.migrate_catalog("/tmp/archivedb-doctest/runs.db").backup is None
+        True
+
+    """
 
     before: str
     after: str

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archivedb.formats import uuids
 from archivedb.store import naming
 
 UUID = "0197c9a0-0000-7000-8000-0123456789ab"
@@ -18,7 +19,7 @@ GOOD = f"{UUID}-{'0a' * 16}.h5"
 
 def test_uuids_increase() -> None:
     """The UUIDs of one process increase, however fast they are made."""
-    made = [naming.uuid7() for _ in range(10_000)]
+    made = [uuids.uuid7() for _ in range(10_000)]
     assert made == sorted(made)
     assert len(set(made)) == len(made)
 
@@ -26,7 +27,7 @@ def test_uuids_increase() -> None:
 def test_uuids_increase_among_threads() -> None:
     """No two threads make the same, and each sees its own increase."""
     with ThreadPoolExecutor(4) as pool:
-        runs = list(pool.map(lambda _: [naming.uuid7() for _ in range(500)], range(4)))
+        runs = list(pool.map(lambda _: [uuids.uuid7() for _ in range(500)], range(4)))
     for run in runs:
         assert run == sorted(run)
     assert len({one for run in runs for one in run}) == 2000
@@ -35,17 +36,17 @@ def test_uuids_increase_among_threads() -> None:
 def test_uuids_are_of_version_7() -> None:
     """A UUID has the version, the variant and the time that RFC 9562 wants."""
     before = time.time_ns() // 1_000_000
-    made = naming.uuid7()
+    made = uuids.uuid7()
     parsed = uuid.UUID(made)
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     # Earlier tests may have run ahead of the clock by a few milliseconds.
-    assert -1 <= naming.uuid7_milliseconds(made) - before < 60_000
+    assert -1 <= uuids.uuid7_milliseconds(made) - before < 60_000
 
 
 def test_uuids_follow_others() -> None:
     """A UUID can be made to follow one that a faster clock has made."""
-    other = naming.uuid7_milliseconds(naming.uuid7()) + 5
-    assert naming.uuid7_milliseconds(naming.uuid7(after=other)) > other
+    other = uuids.uuid7_milliseconds(uuids.uuid7()) + 5
+    assert uuids.uuid7_milliseconds(uuids.uuid7(after=other)) > other
 
 
 def test_parse() -> None:

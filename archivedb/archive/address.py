@@ -77,7 +77,8 @@ def user_path(path: str | os.PathLike[str]) -> Path:
         text = os.fsdecode(path)
         found = Path(text).resolve()
         found.exists()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        # pathlib calls links that lead in a circle a RuntimeError.
         msg = f"{path!r} is no path of a file: {error}"
         raise StoreError(msg) from error
     return found

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import html
 import os
 from typing import TYPE_CHECKING, Any, Self
 
 from archivedb.archive import loading, plain, resolving, rows, saving
 from archivedb.archive.address import locate
-from archivedb.archive.core import Core, migrate, set_aside
+from archivedb.archive.core import Core
 from archivedb.archive.folder import Folder
-from archivedb.archive.inspection import Inspection
+from archivedb.archive.groups import Groups
 from archivedb.archive.recordset import RecordSet
+from archivedb.archive.upkeep import Upkeep
 from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveExistsError,
-    CatalogDamagedError,
     KeyNotFoundError,
     RecordNotFoundError,
     StorageError,
 )
 from archivedb.formats import require_mode
-from archivedb.plugins import resolve
-from archivedb.records import Change, Deletion, Migration, Node, Record, counted
+from archivedb.records import Change, Deletion, Node, Record, counted
 from archivedb.values import outline, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from archivedb.records import Reindexing, Report
 
 DURABILITIES = ("full", "relaxed")
 
 
-class Archive:
+class Archive(Groups, Upkeep):
     """
     An archive of named dicts: a SQLite catalog and immutable payload files.
 
@@ -201,6 +200,7 @@ class Archive:
         name: str | Record,
         *,
         version: int | None = None,
+        only: Iterable[str | tuple[Any, ...]] | None = None,
         objects: str = "restore",
     ) -> Any:
         """
@@ -209,18 +209,23 @@ class Archive:
         Args:
             name: The record.
             version: Which version; the newest if left out.
+            only: Paths, of which alone a dict is returned, nested as they are;
+                nothing else is read.
             objects: ``"stub"`` puts a `Stub` in the place of every object
                 whose class would have to be imported, and runs nothing.
 
         Raises:
             RecordNotFoundError: There is no such record or version.
+            KeyNotFoundError: One of the paths is not in it.
             PayloadCorruptError: Its bytes are not those that were saved.
             PayloadMissingError: Its file is gone.
             UntrustedPayloadError: It holds objects that a stranger has signed.
             RestoreError: An object's class is gone.
 
         """
-        return loading.load(self._core, self._row(name, version), objects)
+        row = self._row(name, version)
+        wanted = None if only is None else loading.wanted(only)
+        return loading.load(self._core, row, objects, wanted)
 
     def _row(self, name: str | Record, version: int | None) -> reading.VersionRow:
         self._core.require_existing()
@@ -243,13 +248,15 @@ class Archive:
             msg = f"a path is text or a tuple of keys, not {path!r}"
             raise KeyNotFoundError(msg)
         if isinstance(path, Record):
-            return resolving.read_path(self._core, self._row(path, None), ())
+            row = self._row(path, None)
+            return resolving.read_path(self._core, row, (), pinned=True)
         array = resolving.read_array(self._core, path)
         if array is not None:
             return array
         place = resolving.find_place(self._core, path)
         if place is not None:
-            return resolving.read_path(self._core, *place)
+            gather = self._provenance
+            return resolving.read_path(self._core, *place, gather=gather)
         folder = path if isinstance(path, str) else "/".join(map(str, path))
         with self._core.reading() as connection:
             if folder and reading.is_folder(connection, folder):
@@ -409,91 +416,6 @@ class Archive:
         """Return True: an empty archive is an archive."""
         return True
 
-    # Integrity ----------------------------------------------------------
-
-    def verify(
-        self,
-        level: str = "full",
-        *,
-        jobs: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Report:
-        """
-        Compare catalog and payloads in both directions; change nothing.
-
-        Args:
-            level: ``"quick"`` looks at presence and sizes, ``"full"`` at every
-                byte.
-            jobs: How many files are read at once; one a core if left out.
-            progress: Called with the bytes done, and how many there are.
-
-        """
-        # By name and at the last moment: integrity is the layer above.
-        run = resolve("archivedb.integrity.verify:verify")
-        report: Report = run(self, level, jobs=jobs, progress=progress)
-        return report
-
-    def reindex(
-        self, *, progress: Callable[[int, int], None] | None = None
-    ) -> Reindexing:
-        """
-        Rebuild the catalog from the payloads alone.
-
-        Args:
-            progress: Called with the payloads done, and how many there are.
-
-        """
-        run = resolve("archivedb.integrity.reindex:reindex")
-        rebuilt: Reindexing = run(self, progress=progress)
-        return rebuilt
-
-    @classmethod
-    def reindex_catalog(
-        cls,
-        db: str | os.PathLike[str],
-        *,
-        payloads: str | os.PathLike[str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Reindexing:
-        """
-        Rebuild a catalog, also one that is too damaged to be opened.
-
-        A damaged one is set aside as ``<name>.damaged-<time>``, not deleted.
-
-        Args:
-            db: As for `Archive`.
-            payloads: As for `Archive`.
-            progress: As for `reindex`.
-
-        Raises:
-            ArchiveNotFoundError: There are neither catalog nor payloads.
-
-        """
-        try:
-            archive = cls(db, payloads=payloads)
-        except CatalogDamagedError:
-            if not set_aside(locate(db, payloads)):
-                raise
-            archive = cls(db, payloads=payloads)
-        with archive:
-            return archive.reindex(progress=progress)
-
-    def inspect(self) -> Inspection:
-        """Return what `archivedb.integrity` needs to judge the archive."""
-        return Inspection(self._core)
-
-    @classmethod
-    def migrate_catalog(cls, db: str | os.PathLike[str]) -> Migration:
-        """
-        Upgrade an older catalog to this archivedb's schema, after a backup.
-
-        Raises:
-            CatalogNewerError: It is newer than this archivedb.
-            CatalogError: It is no catalog, or cannot be upgraded.
-
-        """
-        return migrate(locate(db, None))
-
     # Being an object ----------------------------------------------------
 
     def close(self) -> None:
@@ -521,7 +443,8 @@ class Archive:
         return f"<Archive {self.address!r}, {number}>"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>{self.find().limit(10)._repr_html_()}"
+        title = html.escape(repr(self))
+        return f"<pre>{title}</pre>{self.find().limit(10)._repr_html_()}"
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

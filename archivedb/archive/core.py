@@ -7,12 +7,14 @@ creates.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
 import uuid as uuids
 import weakref
-from contextlib import contextmanager, nullcontext
+from collections import deque
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +35,7 @@ from archivedb.records import Migration
 from archivedb.store.directory import PayloadStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from archivedb.formats.envelope import Content
 
 _open: weakref.WeakSet[Core] = weakref.WeakSet()
+_abandoned: deque[tuple[Database, PayloadStore | None]] = deque()
+"""Catalogs of archives that nobody holds any more, and nobody has closed."""
 _gate = Gate()
 
 
@@ -118,6 +121,7 @@ class Core:
             raise CatalogError(msg) from error
 
     def _open(self) -> bool:
+        _close_abandoned()
         with self._opening:
             if self._database is not None:
                 return True
@@ -196,8 +200,8 @@ class Core:
         self._uuid, self._database = found, database
         # Another file may have given the same ids to other paths.
         self.paths = writing.PathIds()
-        lock = nullcontext if self.readonly else self.store.quiet_lock
-        self._finalizer = weakref.finalize(self, _shut, database, lock)
+        self._finalizer = weakref.finalize(self, _abandon, database, self._locked)
+        self._finalizer.atexit = False
 
     def _require_own_store(self, database: Database, uuid: str) -> None:
         address = self.address
@@ -287,6 +291,11 @@ class Core:
             )
             raise ArchiveNotFoundError(msg)
 
+    @property
+    def _locked(self) -> PayloadStore | None:
+        """The store whose lock closing the catalog takes, if it takes any."""
+        return None if self.readonly else self.store
+
     # Using --------------------------------------------------------------
 
     @property
@@ -313,6 +322,7 @@ class Core:
             # Opened before the lock is taken: opening may take it itself, and
             # whoever closes meanwhile waits for it.
             database = self.database
+            _close_abandoned()
             with self.store.writers_lock():
                 yield from self._transaction(database)
 
@@ -327,13 +337,14 @@ class Core:
 
     def trusts(self, content: Content) -> bool:
         """Return whether reading some content may run code."""
-        return self._trust or content.is_trusted()
+        return self._trust or content.is_trusted(self.uuid)
 
     def close(self) -> None:
         """Close the catalog; the next use opens it again."""
         with self._opening:
-            if self._finalizer is not None:
-                self._finalizer()
+            if self._finalizer is not None and self._finalizer.detach():
+                assert self._database is not None  # noqa: S101 - both or neither
+                _shut(self._database, self._locked)
             self._database = self._finalizer = None
 
     def before_fork(self) -> None:
@@ -386,14 +397,45 @@ def set_aside(address: Address) -> bool:
     return True
 
 
-def _shut(database: Database, lock: Callable[[], AbstractContextManager[None]]) -> None:
+def _shut(database: Database, store: PayloadStore | None) -> None:
     # SQLite folds its log into the database when the last connection closes.
-    with lock():
+    with nullcontext() if store is None else store.quiet_lock():
         database.close()
+
+
+def _abandon(database: Database, store: PayloadStore | None) -> None:
+    """Close the catalog of an archive that nobody holds any more."""
+    # The garbage collector comes at any moment, also while this very thread
+    # holds the lock, for which it would wait for ever.
+    lock = (
+        nullcontext(enter_result=True)
+        if store is None
+        else store.quiet_lock(wait=False)
+    )
+    with lock as free:
+        if free:
+            database.close()
+    if not free:
+        _abandoned.append((database, store))
+
+
+def _close_abandoned() -> None:
+    """Close what the garbage collector could not; the caller holds no lock."""
+    while _abandoned:
+        with suppress(IndexError):  # another thread was faster
+            _shut(*_abandoned.popleft())
+
+
+@atexit.register
+def _close_all() -> None:
+    for core in list(_open):
+        core.close()
+    _close_abandoned()
 
 
 def _before_fork() -> None:
     _gate.shut()
+    _close_abandoned()
     for core in list(_open):
         core.before_fork()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archivedb.errors import NameConflictError
 from archivedb.records import counted
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ class Folder:
         archive: The archive.
         path: The folder's name.
 
+    Raises:
+        NameConflictError: When it is assigned to, deleted or cleared.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"energy": -3.7}, "al/fcc/run-1")
+        >>> folder = archive["al/fcc"]
+        >>> folder["run-1/energy"], list(folder), folder.find().count()
+        (-3.7, ['run-1'], 1)
+
     """
 
     def __init__(self, archive: Archive, path: str) -> None:
@@ -40,6 +51,22 @@ class Folder:
         if isinstance(path, tuple):
             return self._archive[(*self.path.split("/"), *path)]
         return self._archive[f"{self.path}/{path}"]
+
+    def __setitem__(self, path: str | tuple[Any, ...], value: Any) -> None:
+        """Do what `Archive.__setitem__` does for the whole path."""
+        self._archive[(*self.path.split("/"), *_steps(path))] = value
+
+    def __delitem__(self, path: str | tuple[Any, ...]) -> None:
+        """Do what `Archive.__delitem__` does for the whole path."""
+        del self._archive[(*self.path.split("/"), *_steps(path))]
+
+    def clear(self) -> None:
+        """Refuse: a folder is not emptied by accident."""
+        msg = (
+            f"{self.path!r} is a folder of {counted(len(self), 'record')}; "
+            f"delete({self.path!r}, recursive=True) deletes them all"
+        )
+        raise NameConflictError(msg)
 
     def __contains__(self, path: object) -> bool:
         """Return whether there is a record, a folder or more at a path."""
@@ -71,3 +98,7 @@ class Folder:
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
+
+
+def _steps(path: str | tuple[Any, ...]) -> tuple[Any, ...]:
+    return path if isinstance(path, tuple) else tuple(path.split("/"))

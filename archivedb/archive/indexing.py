@@ -19,7 +19,7 @@ from archivedb.errors import (
     PayloadError,
     StoreError,
 )
-from archivedb.formats import get_format, suffix_mode
+from archivedb.formats import get_format, suffix_mode, uuids
 from archivedb.formats.base import checked
 from archivedb.formats.envelope import Envelope, read_head
 from archivedb.store import naming
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 UNREADABLE = (PayloadError, DecodeError, StoreError, CatalogEntryError)
 """What one payload may do without keeping the others from being indexed."""
+
+UNDONE_BY_REBUILDING = frozenset({"append", "delete", "prune"})
+"""Changes that leave behind less, or more, than a version to be taken back."""
 
 ABANDONED = 24 * 3600.0
 """Seconds after which an unpublished file of a dead writer is removed."""
@@ -109,6 +112,7 @@ class Indexer:
         self._connection = connection
         self._void = void
         self._waiting: list[tuple[int, str, int]] = []
+        self._pruned: set[tuple[str, int]] = set()
         self.voided: set[tuple[str, int]] = set()
 
     def add(self, file: str) -> bool:
@@ -128,6 +132,7 @@ class Indexer:
             if envelope.archive != self._core.uuid:
                 return False
             for slot, entry in enumerate(envelope.entries):
+                self._pruned.update((entry.record, number) for number in entry.drops)
                 if self._obstacle(entry) is not None:
                     self._waiting.append((entry.position, file, slot))
                 elif (envelope.payload, slot) not in self._void:
@@ -156,9 +161,16 @@ class Indexer:
         damaged: list[tuple[str, ArchiveError]] = []
         for _, file, slot in sorted(self._waiting):
             try:
-                with self._core.store.open(file) as source:
+                with (
+                    self._core.store.open(file) as source,
+                    self._connection.begin_nested(),
+                ):
                     envelope = read_envelope(source)
-                    self._require_free(envelope.entries[slot])
+                    entry = envelope.entries[slot]
+                    version = entry.record, entry.version
+                    if entry.kind == "append" and version in self._pruned:
+                        continue  # what it was appended to may be gone
+                    self._require_free(entry)
                     self._apply(source, envelope, slot)
             except (*UNREADABLE, NameConflictError) as error:
                 damaged.append((file, error))
@@ -178,16 +190,16 @@ class Indexer:
         if entry.content is not None and entry.adopted is None:
             own = read_skeleton(source, entry.content)
         payload = register(self._connection, source.name, source.size)
-        apply_entry(self._core, self._connection, entry, (payload, slot), own)
-        writing.drop_unused(self._connection, payload)
+        if not apply_entry(self._core, self._connection, entry, (payload, slot), own):
+            writing.drop_unneeded(self._connection, payload, entry.record)
 
     def _make_room(self, envelope: Envelope, entry: Entry) -> None:
         claim = writing.claim_at(self._connection, entry.record, entry.position)
         if claim is None or claim[2] >= envelope.payload:
             return
         change_id, kind, payload, slot = claim
-        if kind == "delete":
-            # What it removed must be read again.
+        if kind in UNDONE_BY_REBUILDING:
+            # What it removed, or extended, must be read again.
             self.voided.add((payload, slot))
         else:
             writing.retract(self._connection, change_id)
@@ -219,7 +231,10 @@ def apply_entry(
         with core.store.open(entry.adopted) as adopted:
             skeleton = read_skeleton(adopted, entry.content)
             content_payload = register(connection, entry.adopted, adopted.size)
-    place = writing.Place(*address, content_payload, skeleton)
+    shared = {}
+    for file in entry.content.files if entry.content else ():
+        shared[file] = register(connection, file, core.store.size(file) or 0)
+    place = writing.Place(*address, content_payload, skeleton, shared)
     return writing.apply(connection, core.paths, entry, place)
 
 
@@ -276,7 +291,7 @@ def recover_at_opening(core: Core) -> None:
     core.store.sweep(core.store.clock() - ABANDONED)
     with core.reading() as connection:
         newest = reading.newest_payload(connection)
-    seen = naming.uuid7_milliseconds(newest) / 1000 if newest else 0.0
+    seen = uuids.uuid7_milliseconds(newest) / 1000 if newest else 0.0
     if seen > core.store.clock():
         seen = 0.0  # a clock was wrong once, and says nothing of what is new
     changed = [shard for shard, time in core.store.shard_times().items() if time > seen]

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archivedb.archive.editing import held
 from archivedb.archive.indexing import read_envelope, rebuild, unknown
+from archivedb.archive.loading import reader_of
 from archivedb.catalog import dump, reading
-from archivedb.errors import ArchiveError, DecodeError, PayloadError
-from archivedb.formats import get_format
+from archivedb.errors import ArchiveError, PayloadError
 from archivedb.store import naming
 from archivedb.values.leaves import array_paths
 
@@ -75,28 +76,32 @@ class Inspection:
         with self._core.store.open(file) as source:
             return parsed is not None and source.digits() == parsed.digits
 
-    def versions_in(self, file: str) -> list[tuple[str, int]]:
-        """Return name and version of everything in a file, from the catalog."""
+    def versions_in(self, file: str) -> list[tuple[str, int, bool]]:
+        """
+        Return name and version of everything that needs a file, by the catalog.
+
+        Each comes with whether the file is its own, or holds some arrays only.
+        """
         with self._core.reading() as connection:
             return reading.versions_in(connection, file)
 
     def damaged_paths(self, file: str, name: str, version: int) -> list[str]:
-        """Return which arrays of a version differ from their digests."""
+        """Return which arrays of a version in a file differ from their digests."""
         with self._core.reading() as connection:
             row = reading.one(connection, name, version)
-        if row is None or row.file != file:
-            return []
-        found = []
+        found: list[str] = []
+        if row is None:
+            return found
         try:
-            with self._core.store.open(file) as source:
-                reader = get_format(row.content.mode).reader(source, row.content)
+            with reader_of(self._core, row) as reader:
+                places = held(reader, row)
                 for path, node in array_paths(reader.skeleton):
+                    if places[node["$array"]].file != file:
+                        continue
                     try:
                         reader.fetch(node["$array"], node)
                     except PayloadError:
                         found.append(path)
-                    except DecodeError:
-                        continue  # inside a pickle: it has no bytes of its own
         except ArchiveError:
             return found
         return found

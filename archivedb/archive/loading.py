@@ -7,27 +7,32 @@ unpickled unless someone trusted has signed it.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archivedb.catalog import reading
 from archivedb.errors import (
+    EncodeError,
     InvalidNameError,
     PayloadCorruptError,
     PayloadMissingError,
     RecordNotFoundError,
-    StorageError,
+    RestoreError,
     UntrustedPayloadError,
 )
 from archivedb.formats import get_format
-from archivedb.formats.inline import array_nodes
+from archivedb.formats.envelope import Place
 from archivedb.records import Record
-from archivedb.values import pickled, skeleton
-from archivedb.values.decode import decode, stub
+from archivedb.values import classes, pickled, skeleton
+from archivedb.values.decode import decode
+from archivedb.values.executable import class_names
+from archivedb.values.objects import Objects
 from archivedb.values.paths import is_utf8
+from archivedb.values.paths import parts as parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from archivedb.archive.core import Core
     from archivedb.formats.base import Reader
@@ -85,12 +90,51 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
 def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
     """Open the content of a version; its skeleton is checked."""
     content = row.content
-    with _open(core, row) as source:
+    with ExitStack() as opened:
+        source = opened.enter_context(_open(core, row))
+        files: dict[str, PayloadFile] = {}
+
+        def other(file: str) -> PayloadFile:
+            if file not in files:
+                files[file] = opened.enter_context(core.store.open(file))
+            return files[file]
+
         try:
-            yield get_format(content.mode).reader(source, content)
+            if not row.appended:
+                yield get_format(content.mode).reader(source, content, other)
+                return
+            with core.reading() as connection:
+                parts = reading.appended(connection, row.id)
+            content = _with_parts(content, parts)
+            reader = get_format(content.mode).reader(source, content, other)
+            _append(reader.skeleton, parts, len(row.content.arrays))
+            yield reader
         except PayloadCorruptError as error:
             msg = f"{row.name!r} version {row.version}: {error}"
             raise PayloadCorruptError(msg) from error
+
+
+def _with_parts(content: Content, parts: list[reading.AppendedRow]) -> Content:
+    """Return where everything lies, what was appended included."""
+    files = {file: number for number, file in enumerate(content.files)}
+    places = []
+    for part in parts:
+        number = files.setdefault(part.file, len(files))
+        places.append(Place(part.offset, part.length, part.blocks, number))
+    return replace(content, arrays=(*content.arrays, *places), files=tuple(files))
+
+
+def _append(source: Skeleton, parts: list[reading.AppendedRow], first: int) -> None:
+    """Add to a version's skeleton the parts that its arrays have got since."""
+    for number, part in enumerate(parts, first):
+        node = {
+            "$array": number,
+            "dtype": part.dtype,
+            "shape": part.shape,
+            "digest": part.digest,
+        }
+        with skeleton.well_formed("catalog's array"):
+            skeleton.extend_array(source, tuple(parts_of(part.path)), node)
 
 
 def _open(core: Core, row: reading.VersionRow) -> PayloadFile:
@@ -105,29 +149,64 @@ def _open(core: Core, row: reading.VersionRow) -> PayloadFile:
         raise
 
 
-def load(core: Core, row: reading.VersionRow, objects: str) -> Any:
+def wanted(only: Iterable[str | tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """
-    Return the whole value of a version.
+    Return the steps of the paths that alone are to be loaded.
+
+    Raises:
+        EncodeError: It is one path, and not several; or one of them is none.
+
+    """
+    if isinstance(only, (str, bytes)):
+        msg = f"only=[{only!r}]: several paths are asked for, not one text"
+        raise EncodeError(msg)
+    found = []
+    for path in only:
+        if not isinstance(path, (str, tuple)):
+            msg = f"a path is text or a tuple of keys, not {path!r:.60}"
+            raise EncodeError(msg)
+        found.append(tuple(parts_of(path)))
+    return found
+
+
+def load(
+    core: Core,
+    row: reading.VersionRow,
+    objects: str,
+    only: list[tuple[Any, ...]] | None = None,
+) -> Any:
+    """
+    Return the value of a version, the whole or some of it.
 
     Args:
         core: The open archive.
         row: The version.
         objects: ``"restore"``, or ``"stub"`` to put a stub in the place of
             every object whose class would have to be imported.
+        only: The steps of the paths that are wanted; everything if left out.
 
     """
     if objects not in OBJECTS:
         msg = f"objects is one of {', '.join(OBJECTS)}, not {objects!r}"
         raise ValueError(msg)
     with reader_of(core, row) as reader:
-        return read_value(
-            reader,
-            row.content,
-            reader.skeleton.root,
-            name=row.name,
-            trusts=core.trusts,
-            objects=objects,
-        )
+        source = reader.skeleton
+
+        def value_of(node: Tree) -> Any:
+            return read_value(
+                reader,
+                row.content,
+                node,
+                name=row.name,
+                trusts=core.trusts,
+                objects=objects,
+            )
+
+        if only is None:
+            return value_of(source.root)
+        # What several paths lead to is read once, and is one object.
+        part = source.part(only)
+        return value_of(part)
 
 
 def read_value(  # noqa: PLR0913 - what a reading consists of
@@ -157,82 +236,36 @@ def read_value(  # noqa: PLR0913 - what a reading consists of
         if not trusts(content):
             raise untrusted(content, source, name)
 
-    if objects == "restore" and content.pickle is not None:
-        if node is not source.root and _stands_alone(content, source, node):
-            return decode(source, node, reader.fetch, no_object)
+    # Functions and classes stored by value know what they share with the rest
+    # only in the pickle of the whole; all else is as exact in its parts.
+    if source.has_pickles and objects == "restore" and node is source.root:
         require_trusted()
-        return _from_pickle(reader, node)
-
-    def restore(number: int, part: Tree) -> Any:
-        if objects == "stub":
-            return stub(part)
-        require_trusted()
-        return pickled.loads(reader.fetch(number, part).data)
-
-    return decode(source, node, reader.fetch, restore)
+        if not _needs_parts(source):
+            with suppress(RestoreError):
+                whole = reader.pickle()
+                if whole is not None:
+                    return pickled.loads(whole[0].data, whole[1])
+    restored = Objects(stub=objects == "stub", require=require_trusted)
+    return decode(source, node, reader.fetch, restored)
 
 
-def _from_pickle(reader: Reader, node: Tree) -> Any:
-    """Return a value of mode cloudpickle, which is trusted."""
-    source, found = reader.skeleton, reader.pickle()
-    assert found is not None  # noqa: S101 - its content has a pickle
-    data, buffers = found
-    value = pickled.loads(data.data, buffers)
-    return value if node is source.root else _follow(source, node, value)
-
-
-def no_object(_number: int, _node: Tree) -> Any:
-    """Refuse to restore an object where the skeleton has none."""
-    msg = "an object stands where none was"
-    raise StorageError(msg)
-
-
-def _stands_alone(content: Content, source: Skeleton, node: Tree) -> bool:
-    """Return whether a part can be read without unpickling the whole."""
-    if source.shares or source.nodes:
-        return False
-    return all(
-        part.get("as", "array") != "pickle"
-        and content.arrays[part["$array"]].offset is not None
-        for part in array_nodes(node)
-    )
-
-
-def _follow(source: Skeleton, node: Tree, value: Any) -> Any:
-    """Return the part of an unpickled value that a node stands for."""
-    todo = [(source.root, value)]
-    while todo:
-        at, have = todo.pop()
-        at = source.resolve(at)
-        if at is node:
-            return have
-        if skeleton.is_group(at):
-            children = [child for _, child in skeleton.children(at)]
-            todo += zip(children, have.values(), strict=True)
-        elif skeleton.is_container(at):
-            children = [child for _, child in skeleton.children(at)]
-            flat = have.reshape(-1) if hasattr(have, "reshape") else have
-            todo += zip(children, flat, strict=True)
-    msg = "the pickle does not hold what the skeleton says"
-    raise StorageError(msg)
+def _needs_parts(source: Skeleton) -> bool:
+    """Return whether a pickle may not be what the present code would make."""
+    # Whoever stores itself, or was renamed or upgraded, is known by its parts.
+    return classes.has_upgrades() or source.has_storables
 
 
 def untrusted(content: Content, source: Skeleton, name: str) -> UntrustedPayloadError:
     """Return the error for content that nobody trusted has signed."""
-    classes = sorted(
-        {
-            str(node["class"])
-            for tree in (source.root, source.nodes)
-            for node in array_nodes(tree)
-            if node.get("as") == "pickle"
-        }
-    )
-    inside = ", ".join(classes[:5]) if classes else "a pickle"
-    by = (content.signature or {}).get("key", "")
-    signer = f"signed by the unknown key {by[:16]}…" if by else "not signed"
+    classes = class_names(source)
+    inside = ", ".join(classes[:5])
+    key = content.signer()
+    signer = "not signed" if key is None else f"signed by the unknown key {key[:16]}…"
     msg = (
         f"{name!r} holds {inside}, which runs code when it is restored, and is "
-        f'{signer}; load it with objects="stub" to see what is in it, or, if you '
-        "trust whoever made it, open the archive with trust=True"
+        f"{signer}; if you trust whoever made it, run `archivedb trust add "
+        "colleague.pub` with the key that they sent you, or `archivedb trust PATH` "
+        "to accept what lies in this archive now, or open it with trust=True; "
+        'objects="stub" loads everything but the objects'
     )
     return UntrustedPayloadError(msg)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from archivedb.archive import saving
 from archivedb.archive.address import user_path
 from archivedb.archive.core import now
-from archivedb.archive.indexing import read_envelope
+from archivedb.archive.indexing import read_envelope, read_skeleton
 from archivedb.archive.loading import read_value
 from archivedb.catalog import reading
 from archivedb.errors import (
@@ -29,7 +29,7 @@ from archivedb.errors import (
     RecordError,
     StoreError,
 )
-from archivedb.formats import get_format
+from archivedb.formats import get_format, uuids
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
 from archivedb.store import naming
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from archivedb.archive.core import Core
     from archivedb.formats.envelope import Envelope
     from archivedb.store.files import PayloadFile
+    from archivedb.values.skeleton import Skeleton
 
 
 ABANDONED = 60.0
@@ -81,8 +82,8 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
         raise StoreError(msg) from error
     old = list(directory.files())
     entry = _next_entry(directory, old)
-    after = naming.uuid7_milliseconds(old[-1][:36]) if old else 0
-    uuid = naming.uuid7(after)
+    after = uuids.uuid7_milliseconds(old[-1][:36]) if old else 0
+    uuid = uuids.uuid7(after)
     pending = directory.begin(uuid, form.suffix)
     try:
         image = form.build(None, uuid, [Draft(entry, value)], str(pending.path))
@@ -102,7 +103,7 @@ def _next_entry(directory: PlainDirectory, old: list[str]) -> Entry:
     """Return the entry of the record's next version; plain records have one name."""
     # A folder's name may be any bytes; a record's is text.
     name = os.fsencode(directory.root.name).decode("utf-8", "backslashreplace")
-    entry = Entry("save", naming.uuid7(), name, 1, now(), 1)
+    entry = Entry("save", uuids.uuid7(), name, 1, now(), 1)
     if old:
         try:
             with directory.open(old[-1]) as source:
@@ -130,6 +131,12 @@ def load(
         ModeError: It was saved in another mode.
         PayloadCorruptError: Its bytes are not those that were saved.
         UntrustedPayloadError: It holds objects that a stranger has signed.
+        RestoreError: An object's class is gone.
+
+    Example:
+        >>> save({"energy": -3.7}, "/tmp/archivedb-doctest/run-1", mode="json")
+        >>> load("/tmp/archivedb-doctest/run-1")
+        {'energy': -3.7}
 
     """
     if mode is not None:
@@ -140,7 +147,8 @@ def load(
         if mode is not None and envelope.mode != mode:
             msg = f"{path} was saved in mode {envelope.mode!r}, not {mode!r}"
             raise ModeError(msg)
-        content = envelope.entries[0].content
+        entry = envelope.entries[0]
+        content = entry.content
         if content is None:
             msg = f"{path} holds no data"
             raise PayloadMissingError(msg)
@@ -150,8 +158,24 @@ def load(
             content,
             reader.skeleton.root,
             name=str(path),
-            trusts=lambda content: trust or content.is_trusted(),
+            trusts=lambda content: trust or content.is_trusted(entry.record),
         )
+
+
+def newest_entry(directory: PlainDirectory) -> tuple[Entry, Skeleton]:
+    """
+    Return what the payload in a directory says of itself, and its skeleton.
+
+    Raises:
+        PayloadMissingError: The directory holds none.
+
+    """
+    with _open_newest(directory) as source:
+        for entry in read_envelope(source).entries:
+            if entry.content is not None:
+                return entry, read_skeleton(source, entry.content)
+        msg = f"{directory.root} holds no data"
+        raise PayloadMissingError(msg)
 
 
 def _open_newest(directory: PlainDirectory) -> PayloadFile:
@@ -202,7 +226,7 @@ def _adopt(core: Core) -> None:
             entry = _adoption(envelope, name, reading.newest(connection, name), file)
             if deleted is not None and entry.record == original.record:
                 # What was saved after the delete begins a record of its own.
-                entry = replace(entry, record=naming.uuid7())
+                entry = replace(entry, record=uuids.uuid7())
             length = reading.positions(connection, entry.record)
         entry = replace(entry, position=length + 1)
         core.store.take_in(directory.resolve(file), entry.adopted or "")
@@ -222,4 +246,8 @@ def _adoption(
         record=entry.record if newest is None else newest.uuid,
         version=1 if newest is None else newest.version + 1,
         adopted=parsed.relative,
+        # Of what else it says, a stranger's may say anything.
+        path=None,
+        drops=(),
+        frees=(),
     )

@@ -37,6 +37,17 @@ class RecordSet:
             the metadata has none.
         most: How many records at most, or None.
 
+    Raises:
+        QueryError: When used, if a value is no number, text, bool or None.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> for a in (4.0, 4.1):
+        ...     record = archive.save({"a": a}, f"al/{a}", metadata={"metal": "Al"})
+        >>> found = archive.find(metal="Al")
+        >>> found.count(), [record.name for record in found.limit(1)]
+        (2, ['al/4.1'])
+
     """
 
     def __init__(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archivedb.archive.document import RecordDocument
 from archivedb.archive.loading import read_value, reader_of
 from archivedb.catalog import reading
 from archivedb.errors import KeyNotFoundError
-from archivedb.formats.base import corrupt, damaged_blocks
+from archivedb.formats.base import checked_array
+from archivedb.formats.envelope import Place
 from archivedb.storage.group import Group
-from archivedb.values import digest, paths, skeleton
-from archivedb.values.decode import array_of
+from archivedb.values import paths, skeleton
+from archivedb.values.arrays import array_of
 
 if TYPE_CHECKING:
     from archivedb.archive.core import Core
-    from archivedb.formats.base import Reader, Source
-    from archivedb.values.skeleton import Skeleton, Tree
 
 
 def splits(path: str | tuple[Any, ...]) -> list[tuple[str, tuple[Any, ...]]]:
@@ -49,18 +49,12 @@ def read_array(core: Core, path: str | tuple[Any, ...]) -> Any | None:
     if row is None or row.offset is None or row.kind not in ("array", "list"):
         return None
     with core.store.open(row.file) as source:
-        raw = _checked_array(source, row)
+        place = Place(row.offset, row.length, row.blocks)
+        name = f"the array at {row.name}/{row.path}"
+        raw = checked_array(source, place, row.digest, lambda: name)
     node = {"dtype": row.dtype, "shape": row.shape}
     value = array_of(node, raw)
     return value.tolist() if row.kind == "list" else value
-
-
-def _checked_array(source: Source, row: reading.ArrayRow) -> Any:
-    raw = source.read(row.offset or 0, row.length)
-    if digest.array_digest(raw.data)[0] != row.digest:
-        where = damaged_blocks(source, raw, row.blocks)
-        raise corrupt(source, f"the array at {row.name}/{row.path}", where)
-    return raw
 
 
 def find_place(
@@ -76,9 +70,23 @@ def find_place(
     return row, dict(ways)[row.name]
 
 
-def read_path(core: Core, row: reading.VersionRow, inside: tuple[Any, ...]) -> Any:
+def read_path(
+    core: Core,
+    row: reading.VersionRow,
+    inside: tuple[Any, ...],
+    *,
+    pinned: bool = False,
+    gather: bool = True,
+) -> Any:
     """
     Return what stands at a path: a group for a dict, the object for all else.
+
+    Args:
+        core: The open archive.
+        row: The version.
+        inside: The path in it.
+        pinned: Whether a group shows that version, and not the newest.
+        gather: Whether edits of a group record provenance.
 
     Raises:
         KeyNotFoundError: Nothing does.
@@ -92,35 +100,6 @@ def read_path(core: Core, row: reading.VersionRow, inside: tuple[Any, ...]) -> A
             msg = f"{error} of {row.name!r}; see `archivedb tree {row.name}`"
             raise KeyNotFoundError(msg) from None
         if skeleton.is_group(node):
-            return group_of(core, row, reader.skeleton, node, tokens)
-        return _value(core, row, reader, node)
-
-
-def _value(core: Core, row: reading.VersionRow, reader: Reader, node: Tree) -> Any:
-    return read_value(reader, row.content, node, name=row.name, trusts=core.trusts)
-
-
-def group_of(
-    core: Core,
-    row: reading.VersionRow,
-    source: Skeleton,
-    node: Tree,
-    inside: tuple[str, ...],
-) -> Group:
-    """Return a group that reads its parts when they are asked for."""
-
-    def read(part: Tree) -> Any:
-        with reader_of(core, row) as reader:
-            # Each reader has a skeleton of its own; nodes are found by place.
-            return _value(core, row, _Aligned(reader, source), part)
-
-    return Group(source, node, row.name, inside, read)
-
-
-class _Aligned:
-    """A reader that answers for the nodes of a skeleton read before."""
-
-    def __init__(self, reader: Reader, source: Skeleton) -> None:
-        self.skeleton = source
-        self.fetch = reader.fetch
-        self.pickle = reader.pickle
+            document = RecordDocument(core, row, pinned=pinned, gather=gather)
+            return Group(document, tokens)
+        return read_value(reader, row.content, node, name=row.name, trusts=core.trusts)

@@ -33,7 +33,7 @@ def record_of(row: reading.VersionRow) -> Record:
         metadata=decode_inline(json.loads(row.metadata, "catalog's metadata")),
         tags=tuple(json.loads(row.tags, "catalog's tags")),
         provenance=decode_inline(json.loads(row.provenance, "catalog's provenance")),
-        files=(row.file,),
+        files=row.files,
         uuid=row.uuid,
     )
 
@@ -52,7 +52,7 @@ def new_record(entry: Entry, file: str) -> Record:
         metadata=decode_inline(entry.metadata),
         tags=entry.tags,
         provenance=decode_inline(entry.provenance),
-        files=(file,),
+        files=(file, *content.files),
         uuid=entry.record,
     )
 

@@ -25,11 +25,11 @@ from archivedb.errors import (
     RecordExistsError,
     RecordNotFoundError,
 )
-from archivedb.formats import get_format
+from archivedb.formats import get_format, uuids
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
 from archivedb.records import Deletion, Record
-from archivedb.store import locks, naming
+from archivedb.store import locks
 from archivedb.values import json
 from archivedb.values.encode import encode, encode_inline
 from archivedb.values.paths import is_utf8
@@ -107,7 +107,7 @@ def save(  # noqa: PLR0913 - what a save consists of
                 return record_of(newest)
         entry = Entry(
             kind="save",
-            record=naming.uuid7() if newest is None else newest.uuid,
+            record=uuids.uuid7() if newest is None else newest.uuid,
             name=name,
             position=(history or 0) + 1,
             time=now(),
@@ -174,7 +174,7 @@ def commit(core: Core, mode: str, drafts: list[Draft], *, new: bool) -> Committe
 
     """
     form = get_format(mode)
-    uuid = naming.uuid7()
+    uuid = uuids.uuid7()
     pending = core.store.begin(uuid, form.suffix)
     try:
         image = form.build(core.uuid, uuid, drafts, str(pending.path))

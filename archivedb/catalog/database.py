@@ -55,7 +55,7 @@ class Database:
         *,
         readonly: bool = False,
         durable: bool = True,
-        lock: Callable[[], AbstractContextManager[None]] = nullcontext,
+        lock: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.path = path
         self._readonly = readonly
@@ -70,7 +70,7 @@ class Database:
         self._checkpoint_at = CHECKPOINT_BYTES
         self.engine = self._make_engine()
 
-    def _readonly_uri(self, lock: Callable[[], AbstractContextManager[None]]) -> str:
+    def _readonly_uri(self, lock: Callable[[], AbstractContextManager[object]]) -> str:
         log = Path(f"{self.path}-wal")
         if not log.exists():
             # Nobody is writing, and SQLite need not try to make its side files.

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    Integer,
     and_,
     bindparam,
+    case,
     false,
     func,
     literal_column,
+    null,
     or_,
     select,
     text,
@@ -18,8 +21,9 @@ from sqlalchemy import (
 )
 
 from archivedb.catalog import tables
+from archivedb.catalog.arrays import proof
 from archivedb.catalog.prepared import Prepared
-from archivedb.catalog.writing import proof
+from archivedb.catalog.writing import payloads_of
 from archivedb.errors import CatalogDamagedError, QueryError
 from archivedb.formats.envelope import Content
 from archivedb.values import json
@@ -58,12 +62,26 @@ class VersionRow:
     provenance: bytes
     file: str
     content_text: bytes
+    appended: int
+    appended_files: str | None
+
+    def is_version(self, other: VersionRow) -> bool:
+        """Return whether both are one version, whatever was appended between them."""
+        # Not by the id, which a reindex gives to another.
+        mine = self.uuid, self.version, self.file
+        return mine == (other.uuid, other.version, other.file)
 
     @property
     def content(self) -> Content:
         """Where its bytes lie."""
         with well_formed("catalog's content"):
             return Content.of(json.loads(self.content_text, "catalog's content"))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The payload files that it needs, its own first."""
+        appended = self.appended_files.split(",") if self.appended_files else ()
+        return tuple(dict.fromkeys((self.file, *self.content.files, *appended)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,21 @@ class ChangeRow:
     file: str
 
 
-def _versions() -> Select[Any]:
+_other_payload = tables.payload.alias()
+_APPENDED_FILES = (
+    select(func.group_concat(_other_payload.c.file.distinct()))
+    .join(tables.array, tables.array.c.payload_id == _other_payload.c.id)
+    .where(tables.array.c.version_id == version.id, tables.array.c.kind == "appended")
+    .correlate(tables.version)
+    .scalar_subquery()
+)
+
+
+# Looked for only where there are some.
+_FILES = case((version.appended > 0, _APPENDED_FILES), else_=None)
+
+
+def _versions(files: ColumnElement[Any] = _FILES) -> Select[Any]:
     return (
         select(
             version.id,
@@ -113,6 +145,8 @@ def _versions() -> Select[Any]:
             func.coalesce(tables.provenance.c.facts, _NONE_PROVENANCE),
             payload.file,
             version.content,
+            version.appended,
+            files,
         )
         .select_from(tables.version)
         .join(tables.record, record.id == version.record_id)
@@ -134,6 +168,12 @@ _ONE = Prepared(
 _BY_RECORD = Prepared(
     _versions().where(
         record.uuid == bindparam("uuid"), version.version == bindparam("version")
+    )
+)
+# Asked at each use of a group, which must not cost more with each append.
+_NEWEST_OF = Prepared(
+    _versions(null()).where(
+        record.uuid == bindparam("uuid"), LIVES, version.id == record.newest_id
     )
 )
 _LIVING = Prepared(select(record.id).where(record.name == bindparam("name"), LIVES))
@@ -169,10 +209,27 @@ _ALL = Prepared(
     _versions().where(record.name == bindparam("name"), LIVES).order_by(version.version)
 )
 
+_AFTER = Prepared(
+    _versions()
+    .where(version.id > bindparam("last"))
+    .order_by(version.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+
 
 def newest(connection: Connection, name: str) -> VersionRow | None:
     """Return the newest version of a living record."""
     row = _NEWEST.run(connection, {"name": name}).fetchone()
+    return None if row is None else VersionRow(*row)
+
+
+def newest_of(connection: Connection, uuid: str) -> VersionRow | None:
+    """
+    Return the newest version of the living record that has this uuid.
+
+    The files of what was appended to it are left out.
+    """
+    row = _NEWEST_OF.run(connection, {"uuid": uuid}).fetchone()
     return None if row is None else VersionRow(*row)
 
 
@@ -186,6 +243,12 @@ def all_versions(connection: Connection, name: str) -> list[VersionRow]:
     """Return every version of a living record, oldest first."""
     rows = _ALL.run(connection, {"name": name}).fetchall()
     return [VersionRow(*row) for row in rows]
+
+
+def versions_after(connection: Connection, last: int, limit: int) -> list[VersionRow]:
+    """Return some versions of any records, in the order of their ids."""
+    found = _AFTER.run(connection, {"last": last, "limit": limit}).fetchall()
+    return [VersionRow(*row) for row in found]
 
 
 def by_record(connection: Connection, uuid: str, number: int) -> VersionRow | None:
@@ -409,17 +472,24 @@ def payload_uuids(connection: Connection, uuids: list[str]) -> set[str]:
     return known
 
 
-def versions_in(connection: Connection, file: str) -> list[tuple[str, int]]:
-    """Return name and version of everything that a payload file holds."""
+def versions_in(connection: Connection, file: str) -> list[tuple[str, int, bool]]:
+    """
+    Return name and version of everything that needs a payload file.
+
+    Each comes with whether the file is its own, or holds some arrays only.
+    """
+    # The second reads all rows of arrays; who asks has found damage.
+    its = select(payload.id).where(payload.file == file).scalar_subquery()
+    own = select(version.id).where(version.payload_id == its)
+    shares = select(_array.version_id).where(_array.payload_id == its)
     statement = (
-        select(record.name, version.version)
+        select(record.name, version.version, version.payload_id == its)
         .select_from(tables.version)
         .join(tables.record, record.id == version.record_id)
-        .join(tables.payload, payload.id == version.payload_id)
-        .where(payload.file == file)
+        .where(version.id.in_(own.union(shares)))
         .order_by(record.name, version.version)
     )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
+    return [(row[0], row[1], bool(row[2])) for row in connection.execute(statement)]
 
 
 def deleted_at(connection: Connection, uuid: str) -> int | None:
@@ -436,13 +506,85 @@ def deleted_at(connection: Connection, uuid: str) -> int | None:
 
 def files_of(connection: Connection, uuid: str) -> list[str]:
     """Return the payload files that hold a record's changes and versions."""
-    change = tables.change.c
-    used = union(
-        select(version.payload_id).join(tables.record).where(record.uuid == uuid),
-        select(change.payload_id).join(tables.record).where(record.uuid == uuid),
-    ).subquery()
+    found = connection.execute(select(record.id).where(record.uuid == uuid)).scalar()
+    if found is None:
+        return []
+    used = payloads_of(found).subquery()
     statement = select(payload.file).where(payload.id.in_(select(used)))
     return sorted(connection.execute(statement).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRow:
+    """Rows that were appended to an array of a version."""
+
+    path: str
+    file: str
+    dtype: Any
+    shape: list[int]
+    digest: str
+    offset: int
+    length: int
+    blocks: int | None
+
+
+def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
+    """Return the parts that a version's arrays have got since, in their order."""
+    statement = (
+        select(
+            _array.path,
+            payload.file,
+            _array.dtype,
+            _array.shape,
+            _array.digest,
+            _array.offset,
+            _array.length,
+            _array.blocks_offset,
+            _array.proof,
+        )
+        .join(tables.payload, payload.id == _array.payload_id)
+        .where(_array.version_id == version_id, _array.kind == "appended")
+        .order_by(_array.number)
+    )
+    found = []
+    for path, file, dtype, shape, *rest, proven in connection.execute(statement):
+        with well_formed("catalog's array"):
+            row = AppendedRow(
+                path.rpartition("/$part#")[0],
+                file,
+                json.loads(dtype.encode(), "catalog's dtype"),
+                json.loads(shape.encode(), "catalog's shape"),
+                *rest,
+            )
+        if proof(row.dtype, row.shape, row.digest, "appended") != proven:
+            msg = f"the row of {path!r} was altered; run `archivedb reindex`"
+            raise CatalogDamagedError(msg)
+        found.append(row)
+    return found
+
+
+def files_only_of(connection: Connection, uuid: str, dropped: list[int]) -> list[str]:
+    """Return the payload files that nothing but some versions of a record needs."""
+    change = tables.change.c
+    its = select(record.id).where(record.uuid == uuid).scalar_subquery()
+    kept = union(
+        select(version.payload_id).where(
+            version.record_id == its, version.version.not_in(dropped)
+        ),
+        select(change.payload_id).where(
+            change.record_id == its,
+            or_(change.version.is_(None), change.version.not_in(dropped)),
+        ),
+        select(_array.payload_id)
+        .join(tables.version, version.id == _array.version_id)
+        .where(version.record_id == its, version.version.not_in(dropped)),
+    ).subquery()
+    needed = set(
+        connection.execute(
+            select(payload.file).where(payload.id.in_(select(kept)))
+        ).scalars()
+    )
+    return [file for file in files_of(connection, uuid) if file not in needed]
 
 
 def newest_payload(connection: Connection) -> str | None:

@@ -137,10 +137,12 @@ version = Table(
     Column("provenance_id", ForeignKey("provenance.id")),
     Column("payload_id", ForeignKey("payload.id"), nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("appended", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("record_id", "version"),
 )
 """One row a version.  ``content`` is the envelope's entry of where its bytes
-lie, as JSON, so that a load asks the catalog once."""
+lie, as JSON, so that a load asks the catalog once; ``appended`` counts the
+parts that its arrays have got since, which are rows of ``array``."""
 
 Index("ix_version_saved_at", version.c.saved_at)
 Index("ix_version_payload_id", version.c.payload_id)
@@ -165,6 +167,8 @@ array = Table(
 """One row an array: all that one verified pread needs.  ``offset`` is null
 where the array has no bytes of its own in the file (json).  ``payload_id`` is
 no foreign key: checking it would need an index that nothing else uses.
+An array in several parts has a row of kind ``parts``, whose ``number`` counts
+them, and one for each; those that were appended have the kind ``appended``.
 ``proof`` is a digest over dtype, shape, digest and kind, since a row of SQLite
 has none of its own, and the array's covers its bytes alone."""
 

@@ -7,24 +7,23 @@ so a rebuilt catalog cannot differ from the one that grew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, literal_column, select, union, update
 from sqlalchemy.dialects import sqlite
 
-from archivedb.catalog import tables
+from archivedb.catalog import arrays, tables
 from archivedb.catalog.prepared import Prepared
 from archivedb.errors import CatalogEntryError, CatalogNewerError
+from archivedb.formats.envelope import MAKES_VERSION
 from archivedb.values import digest, json, skeleton
-from archivedb.values.leaves import array_paths, leaves
+from archivedb.values.leaves import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from sqlalchemy import CompoundSelect, Connection, Table
 
-    from sqlalchemy import Connection, Table
-
-    from archivedb.formats.envelope import Content, Entry
+    from archivedb.formats.envelope import Entry
     from archivedb.values.skeleton import Skeleton
 
 
@@ -72,6 +71,11 @@ _SET_RECORD = Prepared(
         partly_indexed=_p("to_partly"),
     )
 )
+_SET_POSITIONS = Prepared(
+    update(tables.record)
+    .where(tables.record.c.id == _p("id"))
+    .values(positions=_p("to_positions"))
+)
 _DELETE_RECORD = Prepared(
     update(tables.record)
     .where(tables.record.c.id == _p("id"))
@@ -91,11 +95,6 @@ _ADD_VERSION = _insert(
     tables.version,
     *("record_id", "version", "mode", "saved_at", "size", "digest"),
     *("metadata", "tags", "provenance_id", "payload_id", "content"),
-)
-_ADD_ARRAY = _ignore(
-    tables.array,
-    *("version_id", "path", "number", "payload_id", "dtype", "shape"),
-    *("digest", "kind", "offset", "length", "blocks_offset", "proof"),
 )
 _ADD_PATH = _ignore(tables.path, "side", "path")
 _PATH_ID = Prepared(
@@ -178,6 +177,7 @@ class Place:
         slot: Its index there.
         content_payload: The id of the payload that holds its content.
         skeleton: The skeleton of its content.
+        shared: The ids of the earlier payloads that hold arrays of it, by file.
 
     """
 
@@ -185,6 +185,7 @@ class Place:
     slot: int
     content_payload: int
     skeleton: Skeleton | None
+    shared: dict[str, int] = field(default_factory=dict)
 
 
 def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) -> bool:
@@ -220,8 +221,14 @@ def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) ->
         record = int(row[0])
     if entry.kind == "delete":
         _delete(connection, record, entry.position)
-    elif entry.kind in ("save", "adopt"):
+    elif entry.kind in MAKES_VERSION:
         _save(connection, paths, record, entry, place)
+    elif entry.kind == "append":
+        arrays.append(connection, record, entry, place)
+        _SET_POSITIONS.run(connection, {"id": record, "to_positions": entry.position})
+    elif entry.kind == "prune":
+        _prune(connection, record, entry)
+        _SET_POSITIONS.run(connection, {"id": record, "to_positions": entry.position})
     else:
         msg = (
             f"the history of {entry.name!r} holds a {entry.kind!r}, "
@@ -285,12 +292,8 @@ def retract(connection: Connection, change_id: int) -> None:
 
 def _delete(connection: Connection, record: int, position: int) -> None:
     """Remove everything of a record but that it was deleted."""
-    version, change = tables.version.c, tables.change.c
-    used = union(
-        select(version.payload_id).where(version.record_id == record),
-        select(change.payload_id).where(change.record_id == record),
-    )
-    payloads = list(connection.execute(used).scalars())
+    version = tables.version.c
+    payloads = list(connection.execute(payloads_of(record)).scalars())
     its_versions = select(version.id).where(version.record_id == record)
     connection.execute(
         delete(tables.array).where(tables.array.c.version_id.in_(its_versions))
@@ -302,8 +305,51 @@ def _delete(connection: Connection, record: int, position: int) -> None:
         drop_unused(connection, each)
 
 
+def payloads_of(record: int) -> CompoundSelect[Any]:
+    """Return the query for the ids of the payloads that a record needs."""
+    version, change, array = tables.version.c, tables.change.c, tables.array.c
+    return union(
+        select(version.payload_id).where(version.record_id == record),
+        select(change.payload_id).where(change.record_id == record),
+        select(array.payload_id)
+        .join(tables.version, version.id == array.version_id)
+        .where(version.record_id == record),
+    )
+
+
+def _prune(connection: Connection, record: int, entry: Entry) -> None:
+    """Remove old versions of a record, and what made them."""
+    version = tables.version.c
+    before = set(connection.execute(payloads_of(record)).scalars())
+    dropped = select(version.id).where(
+        version.record_id == record, version.version.in_(entry.drops)
+    )
+    connection.execute(
+        delete(tables.array).where(tables.array.c.version_id.in_(dropped))
+    )
+    for table in (tables.version, tables.change):
+        connection.execute(
+            delete(table).where(
+                table.c.record_id == record, table.c.version.in_(entry.drops)
+            )
+        )
+    after = set(connection.execute(payloads_of(record)).scalars())
+    for each in sorted(before - after):
+        drop_unused(connection, each)
+
+
+def drop_unneeded(connection: Connection, payload: int, record: str) -> None:
+    """Forget a payload file if nothing of a record, or of others, refers to it."""
+    number = connection.execute(
+        select(tables.record.c.id).where(tables.record.c.uuid == record)
+    ).scalar()
+    needed = () if number is None else connection.execute(payloads_of(number)).scalars()
+    if payload not in set(needed):
+        drop_unused(connection, payload)
+
+
 def drop_unused(connection: Connection, payload: int) -> None:
-    """Forget a payload file if nothing refers to it."""
+    """Forget a payload file if nothing refers to it but arrays of one record."""
     if any(used.run(connection, {"id": payload}).fetchone() for used in _USES):
         return
     connection.execute(delete(tables.check).where(tables.check.c.payload_id == payload))
@@ -321,7 +367,7 @@ def clear(connection: Connection) -> None:
 def _save(
     connection: Connection, paths: PathIds, record: int, entry: Entry, place: Place
 ) -> None:
-    content, source, payload = entry.content, place.skeleton, place.content_payload
+    content, source = entry.content, place.skeleton
     if content is None or source is None:
         msg = f"a {entry.kind} of {entry.name!r} has no content"
         raise CatalogEntryError(msg)
@@ -337,21 +383,22 @@ def _save(
             "metadata": json.dumps(entry.metadata),
             "tags": json.dumps(entry.tags),
             "provenance_id": _provenance(connection, entry.provenance),
-            "payload_id": payload,
+            "payload_id": place.content_payload,
             "content": json.dumps(content.tree()),
         },
     )
     version = int(cursor.lastrowid)
     if content.arrays:
-        _ADD_ARRAY.run_many(connection, _array_rows(version, payload, content, source))
+        rows = arrays.array_rows(version, place, content, source)
+        arrays.ADD.run_many(connection, rows)
     _DROP_LEAVES.run(connection, {"id": record})
     of_metadata = skeleton.Skeleton.of(entry.metadata)
     complete = True
-    rows = []
+    leaf_rows = []
     for side, part in (("metadata", of_metadata), ("data", source)):
         found, whole = leaves(part, groups=side == "metadata")
         complete = complete and whole
-        rows += [
+        leaf_rows += [
             {
                 "record_id": record,
                 "path_id": paths.get(connection, side, leaf.path),
@@ -361,7 +408,7 @@ def _save(
             }
             for leaf in found
         ]
-    _ADD_LEAF.run_many(connection, rows)
+    _ADD_LEAF.run_many(connection, leaf_rows)
     _DROP_TAGS.run(connection, {"id": record})
     if entry.tags:
         tags = ({"record_id": record, "tag": tag} for tag in entry.tags)
@@ -377,11 +424,6 @@ def _save(
     )
 
 
-def proof(dtype: Any, shape: Any, hashed: str, kind: str) -> str:
-    """Return what proves that an array's row says what its skeleton says."""
-    return digest.digest(json.dumps([dtype, shape, hashed, kind]))
-
-
 def _provenance(connection: Connection, facts: Any) -> int | None:
     if not facts:
         return None
@@ -392,25 +434,3 @@ def _provenance(connection: Connection, facts: Any) -> int | None:
         _ADD_PROVENANCE.run(connection, values)
         row = _PROVENANCE_ID.run(connection, values).fetchone()
     return int(row[0])
-
-
-def _array_rows(
-    version: int, payload: int, content: Content, source: Skeleton
-) -> Iterator[dict[str, Any]]:
-    for path, node in array_paths(source):
-        place = content.arrays[node["$array"]]
-        kind = node.get("as", "array")
-        yield {
-            "version_id": version,
-            "path": path,
-            "number": node["$array"],
-            "payload_id": payload,
-            "dtype": json.dumps(node["dtype"]).decode(),
-            "shape": json.dumps(node["shape"]).decode(),
-            "digest": node["digest"],
-            "kind": kind,
-            "offset": place.offset,
-            "length": place.length,
-            "blocks_offset": place.blocks,
-            "proof": proof(node["dtype"], node["shape"], node["digest"], kind),
-        }

@@ -25,6 +25,9 @@ COMMANDS = (
     "find",
     "history",
     "rm",
+    "prune",
+    "compact",
+    "trust",
     "verify",
     "reindex",
     "migrate",
@@ -58,7 +61,7 @@ class _Commands(MutableMapping[str, Any]):
     """
     The commands by name, each imported when it is first asked for.
 
-    Importing all twelve, and letting Typer read their signatures, costs as
+    Importing all of them, and letting Typer read their signatures, costs as
     much as the work of a short one.
     """
 

@@ -50,16 +50,24 @@ def split(archive: Archive, path: str) -> tuple[str, str] | None:
     return None
 
 
-def load(archive: Archive, path: str, version: int | None) -> Any:
+def load(
+    archive: Archive, path: str, version: int | None, objects: str = "restore"
+) -> Any:
     """
     Return the value of a record, or of what stands at a path inside one.
+
+    Args:
+        archive: The archive.
+        path: The record's name, and a path inside it.
+        version: Which version; the newest if None.
+        objects: As for `Archive.load`.
 
     Raises:
         ArchiveError: The path leads nowhere, or to a folder.
 
     """
     try:
-        return _load(archive, path, version)
+        return _load(archive, path, version, objects)
     except UntrustedPayloadError as error:
         raise UntrustedPayloadError(
             f"{error}; here, `archivedb tree` shows what is in it, and --trust "
@@ -67,16 +75,17 @@ def load(archive: Archive, path: str, version: int | None) -> Any:
         ) from error
 
 
-def _load(archive: Archive, path: str, version: int | None) -> Any:
+def _load(archive: Archive, path: str, version: int | None, objects: str) -> Any:
     found = split(archive, path)
     if found is None:
         archive.listing(path)  # an error if there is no such folder
         raise ArchiveError(f"{path!r} is a folder; see `archivedb ls {path}`")
     name, inside = found
     if not inside:
-        return archive.load(name, version=version)
-    if version is not None:
-        return _step_into(archive.load(name, version=version), name, inside)
+        return archive.load(name, version=version, objects=objects)
+    if version is not None or objects == "stub":
+        value = archive.load(name, version=version, objects=objects)
+        return _step_into(value, name, inside)
     from archivedb import Group
 
     value = archive[path]
@@ -90,7 +99,7 @@ def _step_into(value: Any, name: str, inside: str) -> Any:
         below = [item for step, item in _children(value) if token == step]
         if not below:
             raise KeyNotFoundError(
-                f"there is no {inside!r} in that version of {name!r}"
+                f"there is no {inside!r} in {name!r}; see `archivedb tree {name}`"
             )
         value = below[0]
     return value
@@ -98,9 +107,11 @@ def _step_into(value: Any, name: str, inside: str) -> Any:
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a value, each with its step in a path."""
+    from archivedb import Stub
     from archivedb.values import paths
     from archivedb.values.skeleton import key_step
 
+    value = value.state if isinstance(value, Stub) else value
     if isinstance(value, dict):
         for key, item in value.items():
             yield key_step(key), item

@@ -25,8 +25,9 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from archivedb.values.encode import bytes_tree, complex_tree, float_tree, text_tree
+from archivedb.values.objects import Stub
 from archivedb.values.paths import is_utf8
+from archivedb.values.scalars import bytes_tree, complex_tree, float_tree, text_tree
 from archivedb.values.skeleton import written_key
 
 Tree = Any
@@ -88,10 +89,21 @@ class _Walk:
             return self._items(list(value))
         if isinstance(value, set | frozenset):
             return self._items(_ordered(value))
+        if isinstance(value, Stub):
+            return self._stub(value)
         for kind, tree in _SCALARS.items():
             if isinstance(value, kind):
                 return tree(value)
         return _object(value)
+
+    def _stub(self, stub: Stub) -> Tree:
+        tree: dict[str, Tree] = {"$object": stub.class_name, "by": stub.route}
+        if stub.size:
+            tree["size"] = stub.size
+        else:
+            tree["state"] = None
+            self._todo.append((stub.state, tree, "state"))
+        return tree
 
     def _mapping(self, value: Mapping[Any, Any]) -> Tree:
         items = list(value.items())

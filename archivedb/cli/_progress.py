@@ -18,7 +18,9 @@ INTERVAL = 0.05
 
 
 @contextmanager
-def progress(label: str, unit: Literal["bytes", "payloads"]) -> Iterator[Report | None]:
+def progress(
+    label: str, unit: Literal["bytes", "payloads", "versions"]
+) -> Iterator[Report | None]:
     """
     Yield what takes (done, total) and shows it with its rate and what is left.
 

@@ -26,6 +26,18 @@ def load(
             help="Write a .json, .h5 or .pkl file instead, all of it or nothing.",
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PATH",
+            help="Of the record, read this path alone; several times, too.",
+        ),
+    ] = None,
+    stub: Annotated[
+        bool,
+        typer.Option("--stub", help="Show what objects were stored as; run nothing."),
+    ] = False,
     trust: Annotated[
         bool,
         typer.Option(
@@ -47,13 +59,15 @@ def load(
         {"$bytes": "YWI="}     bytes, in base64; $str for text with surrogates
         {"$dict": [[1, 2]]}    a dict with keys that are not text
         {"$ref": "a/b"}        a dict or list inside itself: where it begins
-        {"$object": "a:B"}     anything else, with its repr
+        {"$object": "a:B"}     anything else, with its repr; with --stub, what
+                               it was stored as
 
     A key of yours that begins with $ gets one $ more.
 
     Examples:
         archivedb load al/fcc/run-1
         archivedb load al/fcc/run-1/outputs/energy
+        archivedb load al/fcc/run-1 --only inputs --only outputs/energy
         archivedb load al/fcc/run-1 --version 2 -o run.h5
     """
     if file is not None:
@@ -61,7 +75,11 @@ def load(
 
         check_suffix(file)
     with reading(db, trust=True if trust else None) as archive:
-        value = _names.load(archive, name, version)
+        objects = "stub" if stub else "restore"
+        if only:
+            value = archive.load(name, version=version, only=only, objects=objects)
+        else:
+            value = _names.load(archive, name, version, objects)
     if file is None and json:
         output.print_json(value, on_one_line=True)
     elif file is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from archivedb.errors import PayloadCorruptError
+from archivedb.errors import DecodeError, PayloadCorruptError
+from archivedb.formats.envelope import Place
 from archivedb.values import digest, signing
+from archivedb.values.arrays import KeptArray
 from archivedb.values.leaves import array_paths
 from archivedb.values.skeleton import Skeleton, well_formed
 
@@ -75,8 +78,22 @@ class Source(Protocol):
         """
 
 
+Others = Callable[[str], "Source"]
+"""Opens another payload of the same store by its name."""
+
+
+def alone(file: str) -> Source:
+    """Refuse to open another payload, where one stands alone."""
+    msg = f"what is read refers to another payload, {file}"
+    raise DecodeError(msg)
+
+
 class Reader(Protocol):
     """The content of one version, every byte checked before it is used."""
+
+    @property
+    def content(self) -> Content:
+        """Where it lies."""
 
     @property
     def skeleton(self) -> Skeleton:
@@ -126,8 +143,16 @@ class Format(Protocol):
     def head(self, source: Source) -> bytes:
         """Return the head's text."""
 
-    def reader(self, source: Source, content: Content) -> Reader:
-        """Open the content of one version."""
+    def reader(self, source: Source, content: Content, others: Others = ...) -> Reader:
+        """
+        Open the content of one version.
+
+        Args:
+            source: Its payload.
+            content: Where it lies there.
+            others: Reads what of it lies in earlier payloads.
+
+        """
 
 
 def checked(source: Source, extent: Extent, what: str) -> Bytes:
@@ -160,12 +185,16 @@ class PlacedReader:
     Args:
         source: The payload file.
         content: The version's content.
+        others: Opens the earlier payloads that it shares.
 
     """
 
-    def __init__(self, source: Source, content: Content) -> None:
+    def __init__(
+        self, source: Source, content: Content, others: Others = alone
+    ) -> None:
         self._source = source
-        self._content = content
+        self.content = content
+        self._others = others
         # By the content's own digest, which is what a signature vouches for.
         where = replace(content.skeleton, digest=content.digest)
         text = checked(source, where, "the skeleton")
@@ -174,22 +203,37 @@ class PlacedReader:
     def fetch(self, number: int, node: Tree) -> Bytes:
         """Return the checked bytes of an array."""
         with well_formed(f"skeleton in {self._source.name}"):
-            place = self._content.arrays[number]
+            place = self.content.arrays[number]
             expected = node["digest"]
         if place.offset is None:
-            return self._inside(number, node)
-        raw = self._source.read(place.offset, place.length)
-        if digest.array_digest(raw.data)[0] != expected:
-            where = damaged_blocks(self._source, raw, place.blocks)
-            raise corrupt(self._source, array_name(self.skeleton, number), where)
-        return raw
-
-    def _inside(self, number: int, node: Tree) -> Bytes:
-        raise NotImplementedError(number, node)
+            msg = f"array {number} of {self._source.name} has no place in it"
+            raise DecodeError(msg)
+        source = self._source
+        if place.file is not None:
+            source = self._others(self.content.files[place.file])
+        return checked_array(
+            source, place, expected, lambda: array_name(self.skeleton, number)
+        )
 
     def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
         """Return nothing: the arrays are all there is."""
         return None
+
+
+def checked_array(
+    source: Source, place: Place, expected: str, name: Callable[[], str]
+) -> Bytes:
+    """
+    Return the bytes of an array after comparing them with their digest.
+
+    Raises:
+        PayloadCorruptError: They differ; says in which MiB of it.
+
+    """
+    raw = source.read(place.offset or 0, place.length)
+    if digest.array_digest(raw.data)[0] != expected:
+        raise corrupt(source, name(), damaged_blocks(source, raw, place.blocks))
+    return raw
 
 
 def array_name(source: Skeleton, number: int) -> str:
@@ -213,6 +257,23 @@ def damaged_blocks(source: Source, raw: Bytes, blocks: int | None) -> str:
         if found[start : start + step] != stored[start : start + step]
     ]
     return f" in its MiB {', '.join(bad[:10])}" if bad else ""
+
+
+def kept_places(value: Encoded) -> tuple[dict[int, Place], tuple[str, ...]]:
+    """
+    Return the places of the arrays that earlier payloads hold, and those files.
+
+    Args:
+        value: The value; a kept array has no bytes to be written.
+
+    """
+    files: dict[str, int] = {}
+    places = {}
+    for number, array in enumerate(value.arrays):
+        if isinstance(array, KeptArray):
+            index = files.setdefault(array.file, len(files))
+            places[number] = Place(array.offset, array.nbytes, array.blocks, index)
+    return places, tuple(files)
 
 
 def join_skeletons(drafts: Iterable[Draft]) -> tuple[bytes, list[tuple[int, int]]]:

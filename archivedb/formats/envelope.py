@@ -23,6 +23,9 @@ FORMAT = 1
 
 HEAD_BYTES = 512
 
+MAKES_VERSION = frozenset({"save", "edit", "adopt"})
+WITH_CONTENT = MAKES_VERSION | {"append"}
+
 LAST_MICROSECOND = 253_402_300_799_999_999
 """The end of the year 9999, which is that of Python's calendar."""
 
@@ -84,27 +87,32 @@ class Place:
             own: inline in JSON, or inside a pickle.
         length: How many they are.
         blocks: Where the digests of its blocks lie, or None.
+        file: Which of the content's other files it lies in, or None for the
+            payload itself.
 
     """
 
     offset: int | None
     length: int
     blocks: int | None = None
+    file: int | None = None
 
     def tree(self) -> list[Any]:
-        """Return it as JSON."""
-        if self.blocks is None:
-            return [self.offset, self.length]
-        return [self.offset, self.length, self.blocks]
+        """Return it as JSON; what is not there at the end is left out."""
+        tree = [self.offset, self.length, self.blocks, self.file]
+        while tree[-1] is None:
+            tree.pop()
+        return tree
 
     @classmethod
     def of(cls, tree: Any) -> Place:
         """Return the place that a tree describes."""
-        offset, length, *blocks = tree
+        offset, length, blocks, file = (*tree, None, None)[:4]
         return cls(
             None if offset is None else _count(offset),
             _count(length),
-            *map(_count, blocks),
+            None if blocks is None else _count(blocks),
+            None if file is None else _count(file),
         )
 
 
@@ -135,6 +143,8 @@ class Content:
         arrays: Its arrays, by number.
         pickle: In mode cloudpickle, the whole value.
         signature: Who vouches for it, where reading it may run code.
+        files: The earlier payloads of the same store that hold some of its
+            arrays: an edit shares what it did not change.
 
     """
 
@@ -145,6 +155,7 @@ class Content:
     arrays: tuple[Place, ...] = ()
     pickle: Pickle | None = None
     signature: dict[str, str] | None = None
+    files: tuple[str, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -160,12 +171,30 @@ class Content:
             tree["buffers"] = [extent.tree() for extent in self.pickle.buffers]
         if self.signature is not None:
             tree["signature"] = self.signature
+        if self.files:
+            tree["files"] = list(self.files)
         return tree
 
-    def is_trusted(self) -> bool:
-        """Return whether someone whom this user trusts signed what it would run."""
+    def is_trusted(self, archive: str | None = None) -> bool:
+        """
+        Return whether this user trusts what reading it would run.
+
+        Args:
+            archive: The uuid of the archive that it lies in: the user may have
+                accepted it.
+
+        """
         pickle = None if self.pickle is None else self.pickle.digest
-        return signing.is_trusted(self.signature, self.digest, pickle)
+        return signing.is_trusted(self.signature, self.digest, pickle, archive)
+
+    def signer(self) -> str | None:
+        """Return the public key that signed it, or None if nobody did."""
+        pickle = None if self.pickle is None else self.pickle.digest
+        if self.signature is None:
+            return None
+        if not signing.is_signed(self.signature, self.digest, pickle):
+            return None
+        return self.signature["key"]
 
     @classmethod
     def of(cls, tree: dict[str, Any]) -> Content:
@@ -182,6 +211,7 @@ class Content:
             arrays=tuple(map(Place.of, tree["arrays"])),
             pickle=pickle,
             signature=_signature(tree.get("signature")),
+            files=tuple(map(_text, tree.get("files", ()))),
         )
 
 
@@ -191,19 +221,22 @@ class Entry:
     A change, as an envelope holds it.
 
     Attributes:
-        kind: ``"save"``, ``"delete"`` or ``"adopt"``.
+        kind: ``"save"``, ``"edit"``, ``"append"``, ``"prune"``, ``"delete"`` or
+            ``"adopt"``.
         record: The record's uuid.
         name: Its name at that time.
         position: The change's place in the record's history, from 1.
         time: Microseconds since 1970, UTC.
-        version: The version that it makes, or None.
+        version: The version that it makes, or appends to, or None.
         metadata: The user's facts, encoded inline.
         tags: The user's words, sorted.
         provenance: The gathered facts, encoded inline.
         content: Where the data lies, or None.
         adopted: For an adopt, the file in the store that holds the content.
-        frees: For a delete, the files that it makes superfluous, unless other
-            records need them.
+        frees: For a delete or a prune, the files that it makes superfluous,
+            unless other records need them.
+        path: For an append, where the array stands that the content extends.
+        drops: For a prune, the versions that it removes.
 
     """
 
@@ -219,6 +252,8 @@ class Entry:
     content: Content | None = None
     adopted: str | None = None
     frees: tuple[str, ...] = ()
+    path: str | None = None
+    drops: tuple[int, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON; what is empty is left out."""
@@ -241,6 +276,10 @@ class Entry:
             tree["adopted"] = self.adopted
         if self.frees:
             tree["frees"] = list(self.frees)
+        if self.path is not None:
+            tree["path"] = self.path
+        if self.drops:
+            tree["drops"] = list(self.drops)
         if self.content is not None:
             tree["content"] = self.content.tree()
         return tree
@@ -249,7 +288,7 @@ class Entry:
     def of(cls, tree: dict[str, Any]) -> Entry:
         """Return the entry that a tree describes."""
         content, adopted = tree.get("content"), tree.get("adopted")
-        version = tree.get("version")
+        version, path = tree.get("version"), tree.get("path")
         return cls(
             kind=_text(tree["kind"]),
             record=_text(tree["record"]),
@@ -263,6 +302,8 @@ class Entry:
             content=None if content is None else Content.of(content),
             adopted=None if adopted is None else _text(adopted),
             frees=tuple(map(_text, tree.get("frees", ()))),
+            path=None if path is None else _text(path),
+            drops=tuple(map(_count, tree.get("drops", ()))),
         )
 
 
@@ -336,9 +377,11 @@ def _require_sound(entry: Entry) -> None:
     if len(set(entry.tags)) != len(entry.tags):
         msg = f"tags {entry.tags}"
         raise ValueError(msg)
-    makes_version = entry.kind in ("save", "adopt")
-    if makes_version and (entry.content is None or not entry.version):
+    if entry.kind in WITH_CONTENT and (entry.content is None or not entry.version):
         msg = f"a {entry.kind} without content, or without a version"
+        raise ValueError(msg)
+    if entry.kind == "append" and entry.path is None:
+        msg = "an append that says not to what"
         raise ValueError(msg)
     for facts in (entry.metadata, entry.provenance):
         decode_inline(facts)

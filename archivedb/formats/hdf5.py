@@ -22,10 +22,13 @@ from h5py import h5d, h5f, h5p, h5s, h5t
 from archivedb.formats.base import (
     Draft,
     Image,
+    Others,
     PlacedReader,
     Reader,
     Source,
+    alone,
     join_skeletons,
+    kept_places,
     with_content,
 )
 from archivedb.formats.envelope import (
@@ -37,13 +40,14 @@ from archivedb.formats.envelope import (
     head_text,
 )
 from archivedb.values import digest, json, paths
+from archivedb.values.arrays import KeptArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
 
-    from archivedb.values.encode import StoredArray
+    from archivedb.values.arrays import StoredArray
 
 IN_MEMORY = 1 << 20
 """Payloads of up to this many bytes of arrays are laid out in memory."""
@@ -201,10 +205,14 @@ class HDF5Format:
         self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
     ) -> Image:
         """Lay out a payload file; see `Format.build`."""
-        arrays = [
-            array for draft in drafts if draft.value for array in draft.value.arrays
-        ]
-        in_memory = sum(len(array.raw) for array in arrays) <= IN_MEMORY
+        new = sum(
+            array.nbytes
+            for draft in drafts
+            if draft.value
+            for array in draft.value.arrays
+            if not isinstance(array, KeptArray)
+        )
+        in_memory = new <= IN_MEMORY
         settings = _settings()
         file = h5f.create(
             os.fsencode(scratch),
@@ -236,15 +244,26 @@ class HDF5Format:
         payload: str,
         drafts: Sequence[Draft],
     ) -> tuple[Envelope, bytes]:
-        places = []
+        places, files = [], []
         for draft in drafts:
             group = draft.entry.name if len(drafts) > 1 else ""
+            kept, shared = kept_places(draft.value) if draft.value else ({}, ())
             stored = draft.value.arrays if draft.value else ()
-            places.append(tuple(layout.array(group, array) for array in stored))
+            places.append(
+                tuple(
+                    kept[number]
+                    if isinstance(array, KeptArray)
+                    else layout.array(group, array)
+                    for number, array in enumerate(stored)
+                )
+            )
+            files.append(shared)
         text, spans = join_skeletons(drafts)
         start = layout.bytes(f"{OWN}/skeleton", text)
         entries = []
-        for draft, arrays, (at, length) in zip(drafts, places, spans, strict=True):
+        for draft, arrays, shared, (at, length) in zip(
+            drafts, places, files, spans, strict=True
+        ):
             value = draft.value
             if value is None:
                 entries.append(draft.entry)
@@ -256,6 +275,7 @@ class HDF5Format:
                 skeleton=Extent(start + at, length, value.digest),
                 arrays=arrays,
                 signature=draft.signature(),
+                files=shared,
             )
             entries.append(with_content(draft, content))
         envelope = Envelope(archive, payload, self.mode, tuple(entries))
@@ -272,9 +292,11 @@ class HDF5Format:
         """Return the user block."""
         return source.read(0, min(HEAD_BYTES, source.size)).tobytes()
 
-    def reader(self, source: Source, content: Content) -> Reader:
+    def reader(
+        self, source: Source, content: Content, others: Others = alone
+    ) -> Reader:
         """Open the content of one version."""
-        return PlacedReader(source, content)
+        return PlacedReader(source, content, others)
 
 
 def _with_gaps(

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.values import dtypes, json, skeleton
+from archivedb.values.arrays import KeptArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archivedb.values.arrays import StoredArray
     from archivedb.values.dtypes import AnyArray, Bytes
-    from archivedb.values.encode import Encoded, StoredArray
+    from archivedb.values.encode import Encoded
     from archivedb.values.skeleton import Tree
 
 
@@ -29,7 +31,9 @@ def with_data(value: Encoded) -> Tree:
     """Return a value's skeleton with the data of each array beside its node."""
     tree = json.loads(value.skeleton, "skeleton")
     for node in array_nodes(tree):
-        node["data"] = _data(value.arrays[node["$array"]])
+        array = value.arrays[node["$array"]]
+        if not isinstance(array, KeptArray):
+            node["data"] = _data(array)
     return tree
 
 
@@ -44,7 +48,8 @@ def without_data(tree: Tree) -> tuple[bytes, dict[int, Any]]:
     data: dict[int, Any] = {}
     with skeleton.well_formed("skeleton"):
         for node in array_nodes(tree):
-            data[node["$array"]] = node.pop("data")
+            # What an earlier payload holds has none here.
+            data[node["$array"]] = node.pop("data", None)
         return json.dumps(tree), data
 
 

@@ -19,11 +19,15 @@ from archivedb.formats import inline
 from archivedb.formats.base import (
     Draft,
     Image,
+    Others,
     Reader,
     Source,
+    alone,
     array_name,
     checked,
+    checked_array,
     corrupt,
+    kept_places,
     with_content,
 )
 from archivedb.formats.envelope import (
@@ -71,13 +75,18 @@ class JSONFormat:
                 entries.append(draft.entry)
                 continue
             text = json.dumps_readable(inline.with_data(value))
+            kept, files = kept_places(value)
             content = Content(
                 mode=self.mode,
                 digest=value.digest,
                 size=value.size,
                 skeleton=Extent(HEAD_BYTES + len(out), len(text), digest.digest(text)),
-                arrays=tuple(Place(None, len(array.raw)) for array in value.arrays),
+                arrays=tuple(
+                    kept.get(number) or Place(None, array.nbytes)
+                    for number, array in enumerate(value.arrays)
+                ),
                 signature=draft.signature(),
+                files=files,
             )
             out += text
             entries.append(with_content(draft, content))
@@ -97,16 +106,18 @@ class JSONFormat:
         text = source.read(0, min(HEAD_BYTES, source.size)).tobytes()
         return text.removeprefix(_BEGIN)
 
-    def reader(self, source: Source, content: Content) -> Reader:
+    def reader(
+        self, source: Source, content: Content, others: Others = alone
+    ) -> Reader:
         """Open the content of one version."""
-        return _JSONReader(source, content)
+        return _JSONReader(source, content, others)
 
 
 class _JSONReader:
     """A reader that has all it needs once the skeleton is read."""
 
-    def __init__(self, source: Source, content: Content) -> None:
-        self._source = source
+    def __init__(self, source: Source, content: Content, others: Others) -> None:
+        self._source, self.content, self._others = source, content, others
         text = checked(source, content.skeleton, "the skeleton")
         tree = json.loads(text.data, f"skeleton in {source.name}")
         canonical, self._data = inline.without_data(tree)
@@ -117,6 +128,15 @@ class _JSONReader:
     def fetch(self, number: int, node: Tree) -> Bytes:
         """Return the checked bytes of an array."""
         with well_formed(f"skeleton in {self._source.name}"):
+            place = self.content.arrays[number]
+            if place.file is not None:
+                other = self._others(self.content.files[place.file])
+                return checked_array(
+                    other,
+                    place,
+                    node["digest"],
+                    lambda: array_name(self.skeleton, number),
+                )
             raw = inline.raw_bytes(node, self._data[number])
             expected = node["digest"]
         if digest.array_digest(raw.data)[0] != expected:

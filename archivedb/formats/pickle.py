@@ -5,6 +5,8 @@ Mode ``cloudpickle``: a zip whose members are stored, not compressed.
 ``skeletons``      one line a change, as in the other modes
 ``<slot>/pickle``  the value, protocol 5
 ``<slot>/<n>``     buffer *n* that the pickle was given out of band
+``<slot>/array-<n>``, ``<slot>/blocks-<n>``
+                   array *n* where no buffer is it, and the digests of its blocks
 ``envelope.json``  the envelope
 the zip's comment  the head
 ================== ==========================================================
@@ -17,20 +19,24 @@ https://peps.python.org/pep-0574/
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import DecodeError
+from archivedb.errors import EncodeError
 from archivedb.formats.base import (
     Draft,
     Image,
+    Others,
     PlacedReader,
     Reader,
     Source,
+    alone,
     checked,
     corrupt,
     join_skeletons,
+    kept_places,
     with_content,
 )
 from archivedb.formats.envelope import (
@@ -43,6 +49,8 @@ from archivedb.formats.envelope import (
     head_text,
 )
 from archivedb.values import digest, json, pickled
+from archivedb.values.arrays import KeptArray
+from archivedb.values.encode import NO_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,30 +149,46 @@ class PickleFormat:
     ) -> Any:
         value = draft.value
         assert value is not None  # noqa: S101 - the caller has looked
-        data, buffers, numbers = _dump(value)
+        dumped = _dump(value)
         extents = []
-        for index, (buffer, known) in enumerate(buffers):
+        for index, (buffer, known) in enumerate(dumped.buffers):
             hashed = known or digest.array_digest(buffer)[0]
             offset = _member(file, out, f"{slot}/{index}", buffer)
             extents.append(Extent(offset, len(buffer), hashed))
-        places = tuple(
-            Place(extents[numbers[n]].offset, len(array.raw))
-            if n in numbers
-            else Place(None, len(array.raw))
-            for n, array in enumerate(value.arrays)
-        )
-        whole = Extent(
-            _member(file, out, f"{slot}/pickle", data), len(data), digest.digest(data)
-        )
-        pickle = Pickle(whole, tuple(extents))
+        kept, files = kept_places(value)
+        places = []
+        for number, array in enumerate(value.arrays):
+            if isinstance(array, KeptArray):
+                places.append(kept[number])
+                continue
+            shared = dumped.numbers.get(number)
+            # What the pickle copied is there by itself, too: so every array
+            # is read by its path, and nothing is unpickled for it.
+            offset = (
+                _member(file, out, f"{slot}/array-{number}", array.raw)
+                if shared is None
+                else extents[shared].offset
+            )
+            blocks = (
+                None
+                if array.blocks is None
+                else _member(file, out, f"{slot}/blocks-{number}", array.blocks)
+            )
+            places.append(Place(offset, len(array.raw), blocks))
+        pickle = None
+        if dumped.data is not None:
+            start = _member(file, out, f"{slot}/pickle", dumped.data)
+            whole = Extent(start, len(dumped.data), digest.digest(dumped.data))
+            pickle = Pickle(whole, tuple(extents))
         content = Content(
             mode=self.mode,
             digest=value.digest,
             size=value.size,
             skeleton=skeleton,
-            arrays=places,
+            arrays=tuple(places),
             pickle=pickle,
-            signature=draft.signature(pickle.digest),
+            signature=draft.signature(None if pickle is None else pickle.digest),
+            files=files,
         )
         return with_content(draft, content)
 
@@ -173,9 +197,11 @@ class PickleFormat:
         length = min(HEAD_BYTES, source.size)
         return source.read(source.size - length, length).tobytes()
 
-    def reader(self, source: Source, content: Content) -> Reader:
+    def reader(
+        self, source: Source, content: Content, others: Others = alone
+    ) -> Reader:
         """Open the content of one version."""
-        return _PickleReader(source, content)
+        return _PickleReader(source, content, others)
 
 
 def _member(
@@ -195,19 +221,32 @@ def _address(view: memoryview) -> tuple[int, int]:
     return array.__array_interface__["data"][0], array.nbytes
 
 
-def _dump(
-    value: Encoded,
-) -> tuple[bytes, list[tuple[memoryview, str | None]], dict[int, int]]:
+@dataclass(frozen=True, slots=True)
+class _Dumped:
     """
-    Pickle a value.
+    A value, pickled.
 
-    Returns:
-        The pickle; its out-of-band buffers, each with its digest where it is
-        an array of the skeleton; array number → index of its buffer.
+    Attributes:
+        data: The pickle; None if the value is nested too deeply for pickle, or
+            holds what only the skeleton can.
+        buffers: Its out-of-band buffers, each with its digest where it is an
+            array of the skeleton.
+        numbers: Array number → index of its buffer.
 
     """
+
+    data: bytes | None
+    buffers: list[tuple[memoryview, str | None]]
+    numbers: dict[int, int]
+
+
+def _dump(value: Encoded) -> _Dumped:
+    if value.value is NO_VALUE:
+        return _Dumped(None, [], {})
     known: dict[tuple[int, int], list[int]] = {}
     for number, array in enumerate(value.arrays):
+        if isinstance(array, KeptArray):
+            continue
         if array.kind == "array" and len(array.raw):
             where = (array.address, len(array.raw))
             known.setdefault(where, []).append(number)
@@ -225,32 +264,28 @@ def _dump(
         numbers.update(dict.fromkeys(same, len(buffers)))
         if same:
             array = value.arrays[same[0]]
+            assert not isinstance(array, KeptArray)  # noqa: S101 - it has an address
             buffers.append((array.raw, array.digest))
         else:
             buffers.append((view, None))
         return False
 
-    return pickled.dumps(value.value, take), buffers, numbers
+    try:
+        return _Dumped(pickled.dumps(value.value, take), buffers, numbers)
+    except EncodeError:
+        return _Dumped(None, [], {})
 
 
 class _PickleReader(PlacedReader):
-    """A reader whose arrays may also be inside the pickle alone."""
-
-    def _inside(self, number: int, node: Any) -> Bytes:
-        msg = (
-            f"array {number} of {self._source.name} ({node['dtype']}) is inside its "
-            "pickle and cannot be read by itself; load the whole record"
-        )
-        raise DecodeError(msg)
+    """A reader that may also have the whole value as a pickle."""
 
     def pickle(self) -> tuple[Bytes, list[Bytes]] | None:
         """Return the checked pickle and its buffers."""
-        if self._content.pickle is None:
-            msg = f"{self._source.name} has no pickle"
-            raise DecodeError(msg)
-        data = checked(self._source, self._content.pickle.extent, "the pickle")
+        if self.content.pickle is None:
+            return None
+        data = checked(self._source, self.content.pickle.extent, "the pickle")
         buffers = []
-        for number, extent in enumerate(self._content.pickle.buffers):
+        for number, extent in enumerate(self.content.pickle.buffers):
             raw = self._source.read(extent.offset, extent.length)
             if digest.array_digest(raw.data)[0] != extent.digest:
                 raise corrupt(self._source, f"buffer {number}")

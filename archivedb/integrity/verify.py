@@ -142,15 +142,17 @@ def _about(inspection: Inspection, kind: str, file: str, detail: str) -> list[Fi
     if not holds:
         return [_finding(kind, detail, file=file)]
     found = []
-    for name, version in holds:
+    for name, version, own in holds:
         damaged = []
         if kind == "corrupt":
             damaged = inspection.damaged_paths(file, name, version)
+            if not (damaged or own):
+                continue  # what it shares with the file is sound
         found += [
             _finding(kind, detail, file=file, record=(name, version), path=path or None)
             for path in damaged or [""]
         ]
-    return found
+    return found or [_finding(kind, detail, file=file)]
 
 
 def _finding(

@@ -117,10 +117,14 @@ class PayloadStore:
             yield
 
     @contextmanager
-    def quiet_lock(self) -> Iterator[None]:
-        """Hold the writers' lock, if there is one, without making anything."""
-        with locks.existing_lock(self.root / LOCKS / "catalog"):
-            yield
+    def quiet_lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """
+        Hold the writers' lock, if there is one, without making anything.
+
+        Without waiting for it, yield False if somebody else holds it.
+        """
+        with locks.existing_lock(self.root / LOCKS / "catalog", wait=wait) as free:
+            yield free
 
     # Writing ------------------------------------------------------------
 

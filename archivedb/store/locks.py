@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_opening = threading.Lock()
+# Reentrant: the garbage collector may close an archive in between.
+_opening = threading.RLock()
 _open: set[int] = set()
 
 
@@ -64,23 +65,32 @@ os.register_at_fork(
 
 
 @contextmanager
-def existing_lock(path: Path) -> Iterator[None]:
+def existing_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """
     Hold an exclusive lock without making or writing anything.
 
     Where its file does not exist, nobody has ever held it, and nobody does.
+
+    Args:
+        path: The lock's file.
+        wait: Wait for it; or else yield False if somebody holds it.
+
     """
     try:
         descriptor = open_lockable(path, os.O_RDONLY)
     except OSError:
-        yield
+        yield True
         return
     try:
+        free = True
         # A network file system may want a file open for writing; then a
         # reader goes without.
         with suppress(OSError):
-            lock(descriptor)
-        yield
+            if wait:
+                lock(descriptor)
+            else:
+                free = try_lock(descriptor)
+        yield free
     finally:
         close_lockable(descriptor)
 

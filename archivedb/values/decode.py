@@ -1,55 +1,36 @@
 """
 The way back: a skeleton and its arrays become the Python value.
 
-Containers are made first and filled afterwards, so cycles close; tuples are
-made last, in the order in which they need each other.
+Each container is a generator that asks for what is in it, and one loop runs
+them all, so no depth is too deep.  Containers are made first and filled
+afterwards, so cycles close; what a cycle leads to that does not exist yet, a
+tuple, is patched in at the end.
 """
 
 from __future__ import annotations
 
-import base64
-import struct
-from dataclasses import dataclass
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import DecodeError
-from archivedb.values import dtypes, skeleton
+from archivedb.errors import ArchiveError, DecodeError
+from archivedb.values import pickled, scalars, skeleton
+from archivedb.values.adapters import adapter_named
+from archivedb.values.arrays import joined, value_of
+from archivedb.values.objects import Objects, Stub, pickle_stub, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archivedb.values.adapters import Adapter
+    from archivedb.values.arrays import Fetch
     from archivedb.values.dtypes import AnyArray, Bytes
+    from archivedb.values.objects import Walk
     from archivedb.values.skeleton import Skeleton, Tree
 
-    Fetch = Callable[[int, Tree], Bytes]
-    Restore = Callable[[int, Tree], Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Stub:
-    """
-    What stands where an object was not restored.
-
-    Attributes:
-        class_name: ``module:QualName`` of its class.
-        size: Bytes that it takes, pickled.
-        digest: Theirs.
-
-    """
-
-    class_name: str
-    size: int
-    digest: str
-
-
-def stub(node: Tree) -> Stub:
-    """Return the stub for a ``$array`` node that stands for a pickle."""
-    return Stub(str(node["class"]), int(node["shape"][0]), str(node["digest"]))
-
-
-def decode(source: Skeleton, node: Tree, fetch: Fetch, restore: Restore) -> Any:
+def decode(source: Skeleton, node: Tree, fetch: Fetch, objects: Objects) -> Any:
     """
     Return the value of a node and all below it.
 
@@ -58,26 +39,21 @@ def decode(source: Skeleton, node: Tree, fetch: Fetch, restore: Restore) -> Any:
         node: Its root, or any part of it.
         fetch: Returns the checked bytes of a ``$array`` node, writable and the
             caller's own.
-        restore: Returns the object whose pickle is array *n*.
+        objects: What becomes of objects.
 
     Raises:
         DecodeError: The skeleton is not of the documented form.
+        RestoreError: An object's class is gone, or refuses its state.
 
     """
     with skeleton.well_formed("skeleton"):
-        return _Reader(source, fetch, restore).run(node)
-
-
-def array_of(node: Tree, raw: Bytes) -> AnyArray:
-    """Return the array that a ``$array`` node and its bytes make."""
-    dtype = dtypes.tree_dtype(node["dtype"])
-    return dtypes.bytes_array(raw, dtype, tuple(node["shape"]))
+        return _Reader(source, fetch, objects).run(node)
 
 
 def decode_inline(tree: Tree) -> Any:
     """Return what `encode_inline` or `encode_key` encoded."""
     source = skeleton.Skeleton.of(tree)
-    return decode(source, source.root, _no_array, _no_object)
+    return decode(source, source.root, _no_array, Objects())
 
 
 def _no_array(number: int, _node: Tree) -> Bytes:
@@ -85,110 +61,112 @@ def _no_array(number: int, _node: Tree) -> Bytes:
     raise DecodeError(msg)
 
 
-def _no_object(number: int, _node: Tree) -> Any:
-    return _no_array(number, _node)
+class _Hole:
+    """
+    What stands for a tuple that cannot be made yet.
+
+    Attributes:
+        node: Its node, if it is being made further up.
+        items: Its items, if it waits for another hole among them.
+
+    """
+
+    __slots__ = ("items", "node")
+
+    def __init__(self, node: Tree, items: list[Any] | None = None) -> None:
+        self.node = node
+        self.items = items
 
 
-class _Tuple(list[Any]):
-    """A tuple whose items are not all there yet."""
-
-    __slots__ = ()
-
-
-def read_float(text: str) -> float:
-    """Return the float that a ``$float`` holds."""
-    if text in ("nan", "inf", "-inf"):
-        return float(text)
-    value: float = struct.unpack(">d", bytes.fromhex(text))[0]
-    return value
+def _adapting(kind: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call an adapter; what it raises says that the state is not one of its own."""
+    try:
+        return function(*args)
+    except ArchiveError:
+        raise
+    except Exception as error:
+        msg = f"what is stored is no {kind}: {type(error).__name__}: {error}"
+        raise DecodeError(msg) from error
 
 
-def read_text(raw: bytes | bytearray | memoryview) -> str:
-    """Return the text of surrogatepass UTF-8."""
-    return bytes(raw).decode("utf-8", "surrogatepass")
+def _unpacked(adapter: Adapter, packed: Any, *, whole: bool) -> Any:
+    if not whole or adapter.unpack is None:
+        msg = f"the skeleton has a {adapter.kind} that would have to be made of itself"
+        raise DecodeError(msg)
+    return _adapting(adapter.kind, adapter.unpack, packed)
 
 
 class _Reader:
     """One walk over one skeleton."""
 
-    def __init__(self, source: Skeleton, fetch: Fetch, restore: Restore) -> None:
+    def __init__(self, source: Skeleton, fetch: Fetch, objects: Objects) -> None:
         self._source = source
         self._fetch = fetch
-        self._restore = restore
+        self._objects = objects
+        self._allowed = self._stubbed = False
+        # By the identity of nodes, which the skeleton keeps alive.
         self._built: dict[int, Any] = {}
-        self._todo: list[tuple[Tree, Any, Any]] = []
-        self._tuples: list[_Tuple] = []
-        self._holders: dict[int, list[tuple[Any, Any]]] = {}
-        self._refs: list[tuple[Tree, Any, Any]] = []
+        self._begun: set[int] = set()
+        # What holds holes, and what has to wait until they are filled.
+        self._patches: list[tuple[Any, Any, _Hole]] = []
+        self._waiting: list[_Hole] = []
+        self._late: list[Callable[[], None]] = []
 
     def run(self, node: Tree) -> Any:
-        root: list[Any] = [None]
-        self._todo.append((node, root, 0))
-        self._drain()
-        while self._refs:
-            node, holder, slot = self._refs.pop()
-            target = self._source.resolve(node)
-            if id(target) not in self._built:
-                # The target lies outside of the part that was asked for.
-                outside: list[Any] = [None]
-                self._todo.append((target, outside, 0))
-                self._drain()
-                self._built.setdefault(id(target), outside[0])
-            self._put(self._built[id(target)], holder, slot)
-        self._finish_tuples()
-        return root[0]
-
-    def _drain(self) -> None:
-        while self._todo:
-            node, holder, slot = self._todo.pop()
-            while skeleton.tag_of(node) == skeleton.NODE_TAG:
-                node = self._source.table(node)
-            if skeleton.tag_of(node) == skeleton.PATH_TAG:
-                holder[slot] = None
-                self._refs.append((node, holder, slot))
-                continue
-            value = self._value(node)
-            if self._source.shares and (type(node) is dict or type(node) is list):
-                self._built[id(node)] = value
-            self._put(value, holder, slot)
-
-    def _put(self, value: Any, holder: Any, slot: Any) -> None:
-        holder[slot] = value
-        if type(value) is _Tuple:
-            self._holders.setdefault(id(value), []).append((holder, slot))
-
-    def _finish_tuples(self) -> None:
-        """Turn each tuple in the making into one, those inside it first."""
-        done: dict[int, tuple[Any, ...]] = {}
-        begun: set[int] = set()
-        for start in reversed(self._tuples):
-            stack = [start]
-            while stack:
-                proxy = stack[-1]
-                if id(proxy) in done:
-                    stack.pop()
-                    continue
-                waiting = [x for x in proxy if type(x) is _Tuple and id(x) not in done]
-                if waiting:
-                    if id(proxy) in begun:
-                        msg = "the skeleton has a tuple inside itself"
-                        raise DecodeError(msg)
-                    begun.add(id(proxy))
-                    stack.extend(waiting)
-                    continue
-                done[id(proxy)] = made = tuple(proxy)
-                for holder, slot in self._holders.get(id(proxy), ()):
-                    holder[slot] = made
+        stack: list[Walk] = []
+        value = self._start(node)
+        while True:
+            if type(value) is GeneratorType:
+                stack.append(value)
+                value = None
+            elif not stack:
+                return self._finish(value)
+            try:
+                node = stack[-1].send(value)
+            except StopIteration as stop:
                 stack.pop()
+                value = stop.value
+            else:
+                value = self._start(node)
 
-    def _value(self, node: Tree) -> Any:
+    def _finish(self, root: Any) -> Any:
+        """Make the tuples that waited, put them in place, then fill the objects."""
+
+        def filled(value: Any) -> Any:
+            if type(value) is not _Hole:
+                return value
+            if value.items is None:
+                return filled(self._built[id(value.node)])
+            return self._built[id(value)]
+
+        for hole in self._waiting:
+            # Each waits for tuples further up, or for one that is made by now.
+            items = map(filled, hole.items or ())
+            self._built[id(hole)] = tuple(items)
+        for holder, slot, hole in self._patches:
+            holder[slot] = filled(hole)
+        for action in self._late:
+            action()
+        return filled(root)
+
+    def _start(self, node: Tree) -> Any:
+        """Return the value of a node, or the generator that makes it."""
+        while skeleton.tag_of(node) == skeleton.NODE_TAG:
+            node = self._source.table(node)
+        if skeleton.tag_of(node) == skeleton.PATH_TAG:
+            node = self._source.resolve(node)
         kind = type(node)
-        if kind is list:
-            made: list[Any] = list(node)
-            self._later(made, node)
-            return made
-        if kind is not dict:
+        if kind is not list and kind is not dict:
             return node
+        if self._source.shares and id(node) in self._built:
+            return self._built[id(node)]
+        if id(node) in self._begun:
+            if skeleton.tag_of(node) == "$tuple":
+                return _Hole(node)
+            msg = "the skeleton has a value that would have to be made of itself"
+            raise DecodeError(msg)
+        if kind is list:
+            return self._list(node)
         tag = skeleton.tag_of(node)
         if tag is None:
             return self._dict(node)
@@ -198,86 +176,184 @@ class _Reader:
             raise DecodeError(msg)
         return read(self, node)
 
-    def _later(self, made: list[Any], node: list[Tree]) -> None:
-        for index in range(len(node) - 1, -1, -1):
-            child = node[index]
-            if type(child) is dict or type(child) is list:
-                self._todo.append((child, made, index))
+    def _put(self, holder: Any, slot: Any, value: Any) -> None:
+        holder[slot] = value
+        if type(value) is _Hole:
+            self._patches.append((holder, slot, value))
 
-    def _dict(self, node: dict[str, Tree]) -> dict[Any, Any]:
-        made: dict[Any, Any] = {}
-        for written, child in node.items():
-            key = skeleton.read_key(written)
-            made[key] = child
+    def _mark(self) -> tuple[int, int]:
+        """Return what tells whether holes have turned up since."""
+        return len(self._patches), len(self._waiting)
+
+    # Containers ---------------------------------------------------------
+
+    def _list(self, node: list[Tree]) -> Walk:
+        made: list[Any] = list(node)
+        self._built[id(node)] = made
+        for index, child in enumerate(node):
             if type(child) is dict or type(child) is list:
-                self._todo.append((child, made, key))
+                self._put(made, index, (yield child))
         return made
 
-    def _pairs(self, node: Tree) -> dict[Any, Any]:
+    def _dict(self, node: dict[str, Tree]) -> Walk:
+        if self._source.escapes:
+            made = {
+                skeleton.read_key(written): child for written, child in node.items()
+            }
+        else:
+            made = dict(node)
+        self._built[id(node)] = made
+        for key, child in made.items():
+            kind = type(child)
+            if kind is dict or kind is list:
+                # The key is there already, so its order does not change.
+                self._put(made, key, (yield child))
+        return made
+
+    def _pairs(self, node: Tree) -> Walk:
         made: dict[Any, Any] = {}
+        self._built[id(node)] = made
         for written, child in node["$dict"]:
-            key = decode_inline(written) if type(written) is not str else written
+            if type(written) is str:
+                key: Any = written
+            elif skeleton.is_object_key(written):
+                key = yield written[skeleton.KEY_TAG]
+                if type(key) is _Hole:
+                    raise TypeError(key)
+            else:
+                key = decode_inline(written)
             made[key] = None
-            self._todo.append((child, made, key))
+            self._put(made, key, (yield child))
         return made
 
-    def _tuple(self, node: Tree) -> Any:
-        items = node["$tuple"]
-        if not items:
-            return ()
-        made = _Tuple(items)
-        self._later(made, items)
-        self._tuples.append(made)
+    def _tuple(self, node: Tree) -> Walk:
+        self._begun.add(id(node))
+        items = []
+        for child in node["$tuple"]:
+            if type(child) is dict or type(child) is list:
+                items.append((yield child))
+            else:
+                items.append(child)
+        self._begun.discard(id(node))
+        made: Any = tuple(items)
+        if any(type(item) is _Hole for item in items):
+            made = _Hole(node, items)
+            self._waiting.append(made)
+        self._built[id(node)] = made
         return made
 
-    def _objects(self, node: Tree) -> AnyArray:
+    def _array_of_objects(self, node: Tree) -> Walk:
         items = node["$objects"]
         flat = np.empty(len(items), object)
-        for index in range(len(items) - 1, -1, -1):
-            self._todo.append((items[index], flat, index))
-        return flat.reshape(tuple(node["shape"]))
+        made = flat.reshape(tuple(node["shape"]))
+        self._built[id(node)] = made
+        for index, child in enumerate(items):
+            self._put(flat, index, (yield child))
+        return made
+
+    # Objects ------------------------------------------------------------
+
+    def _adapted(self, node: Tree) -> Walk:
+        kind, state = node["$adapted"], node["state"]
+        try:
+            adapter = adapter_named(kind)
+        except ArchiveError:
+            if not self._objects.stub:
+                raise
+            return self._stub(node, Stub(str(kind), "adapter"))
+        mark = self._mark()
+        make, fill = adapter.make, adapter.fill
+        if make is not None and fill is not None:
+            made = self._built[id(node)] = _adapting(kind, make, state)
+        else:
+            self._begun.add(id(node))
+        packed = yield state
+        self._begun.discard(id(node))
+        try:
+            if make is not None and fill is not None:
+                self._when_whole(mark, lambda: _adapting(kind, fill, made, packed))
+            else:
+                made = _unpacked(adapter, packed, whole=self._mark() == mark)
+        except DecodeError:
+            # What it holds may be a stub, and so nothing that it could take.
+            if not self._stubbed:
+                raise
+            made = Stub(str(kind), "adapter", packed)
+        self._built[id(node)] = made
+        return made
+
+    def _stub(self, node: Tree, made: Stub) -> Walk:
+        """Put in a stub, which is there before its state: that may lead back."""
+        self._stubbed = True
+        self._built[id(node)] = made
+        state = (yield node["state"]) if "state" in node else None
+        if type(state) is _Hole:
+            raise TypeError(state)
+        object.__setattr__(made, "state", state)
+        return made
+
+    def _object(self, node: Tree) -> Walk:
+        if self._objects.stub:
+            return self._stub(node, Stub(str(node["$object"]), str(node["by"])))
+        self._require_allowed()
+        mark = self._mark()
+        self._begun.add(id(node))
+
+        def made(value: Any) -> None:
+            self._built[id(node)] = value
+
+        value = yield from restore(
+            node, lambda action: self._when_whole(mark, action), made
+        )
+        self._begun.discard(id(node))
+        self._built[id(node)] = value
+        return value
+
+    def _require_allowed(self) -> None:
+        if not self._allowed:
+            self._objects.require()
+            self._allowed = True
+
+    def _when_whole(self, mark: tuple[int, int], action: Callable[[], None]) -> None:
+        """Do it now, or at the end if there are holes in what it needs."""
+        if self._mark() == mark and not self._late:
+            action()
+        else:
+            self._late.append(action)
+
+    # Arrays -------------------------------------------------------------
 
     def _array(self, node: Tree) -> Any:
         number, stands_for = node["$array"], node.get("as", "array")
-        if stands_for == "pickle":
-            return self._restore(number, node)
-        raw = self._fetch(number, node)
-        if stands_for == "array":
-            return array_of(node, raw)
-        if stands_for == "list":
-            return array_of(node, raw).tolist()
-        if stands_for == "str":
-            return read_text(raw.data)
-        if stands_for == "bytes":
-            return raw.tobytes()
-        msg = f"an array stands for {stands_for!r}, which this archivedb is too old for"
-        raise DecodeError(msg)
+        if stands_for == "pickle" and self._objects.stub:
+            self._stubbed = True
+            made = pickle_stub(node)
+        elif stands_for == "pickle":
+            self._require_allowed()
+            made = pickled.loads(self._fetch(number, node).data)
+        else:
+            made = value_of(node, self._fetch(number, node))
+        self._built[id(node)] = made
+        return made
 
-    def _numpy(self, node: Tree) -> Any:
-        name = node["$numpy"]
-        if name == "str":
-            return np.str_(decode_inline(node["value"]))
-        if name == "bytes":
-            return np.bytes_(decode_inline(node["value"]))
-        dtype = dtypes.tree_dtype(name)
-        if "hex" in node:
-            raw = np.frombuffer(bytearray.fromhex(node["hex"]), np.uint8)
-            return dtypes.bytes_array(raw, dtype, (1,))[0]
-        if dtype.kind not in "biuf":
-            msg = f"a {dtype} has no value that JSON holds"
-            raise DecodeError(msg)
-        return dtype.type(node["value"])
+    def _parts(self, node: Tree) -> AnyArray:
+        made = joined(node["$parts"], self._fetch)
+        self._built[id(node)] = made
+        return made
 
 
 _TAGS: dict[str, Callable[[_Reader, Tree], Any]] = {
     "$int": lambda _, node: int(node["$int"], 16),
-    "$float": lambda _, node: read_float(node["$float"]),
+    "$float": lambda _, node: scalars.read_float(node["$float"]),
     "$complex": lambda _, node: complex(*map(decode_inline, node["$complex"])),
-    "$str": lambda _, node: read_text(base64.b64decode(node["$str"], validate=True)),
-    "$bytes": lambda _, node: base64.b64decode(node["$bytes"], validate=True),
+    "$str": lambda _, node: scalars.read_scalar(node),
+    "$bytes": lambda _, node: scalars.read_scalar(node),
     "$dict": _Reader._pairs,  # noqa: SLF001 - this module's own class
     "$tuple": _Reader._tuple,  # noqa: SLF001
-    "$objects": _Reader._objects,  # noqa: SLF001
+    "$objects": _Reader._array_of_objects,  # noqa: SLF001
     "$array": _Reader._array,  # noqa: SLF001
-    "$numpy": _Reader._numpy,  # noqa: SLF001
+    "$parts": _Reader._parts,  # noqa: SLF001
+    "$adapted": _Reader._adapted,  # noqa: SLF001
+    "$object": _Reader._object,  # noqa: SLF001
+    "$numpy": lambda _, node: scalars.read_numpy(node),
 }

@@ -9,6 +9,7 @@ https://numpy.org/doc/stable/reference/arrays.interface.html
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,30 @@ _NO_DTYPE = (
 )
 
 
+_SPELLING = re.compile(r"[<>=|]?[A-Za-z]+[0-9]*(\[\w*\])?")
+
+
+def named_dtype(name: str) -> np.dtype[Any]:
+    """
+    Return the dtype of a name that stands for one alone.
+
+    numpy would take lists of them as well, and has Python parse the numbers in
+    these.
+
+    Raises:
+        TypeError: There is none of this name.
+        ValueError: It is not spelt like one.
+
+    """
+    if not _SPELLING.fullmatch(name):
+        msg = f"{name!r:.60} is not how a dtype is spelt"
+        raise ValueError(msg)
+    return np.dtype(name)
+
+
 def _build(tree: Any) -> np.dtype[Any]:
     if isinstance(tree, str):
-        return np.dtype(tree)
+        return named_dtype(tree)
     if "base" in tree:
         return np.dtype((_build(tree["base"]), tuple(tree["shape"])))
     spec: Any = {
@@ -112,9 +134,22 @@ def is_faithful(dtype: np.dtype[Any]) -> bool:
         built = _build(tree)
     except (TypeError, ValueError):
         return False
-    # Equality overlooks that records are not voids.
-    same = dtype.kind != "V" or built.type is dtype.type
-    return built == dtype and same
+    return built == dtype and _alike(built, dtype)
+
+
+def _alike(one: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Return whether equal dtypes are so in what equality overlooks."""
+    todo = [(one, other)]
+    while todo:
+        a, b = todo.pop()
+        # Records are not voids, nor is a C long a long long of one size.
+        if a.type is not b.type or b.metadata:
+            return False
+        if b.subdtype is not None and a.subdtype is not None:
+            todo.append((a.subdtype[0], b.subdtype[0]))
+        fields = zip((a.fields or {}).values(), (b.fields or {}).values(), strict=True)
+        todo += [(x[0], y[0]) for x, y in fields]
+    return True
 
 
 MAX_NESTED = 16
@@ -134,6 +169,11 @@ def array_bytes(array: AnyArray) -> Bytes:
     """Return an array's bytes in C order, as a view where it has that order."""
     if array.nbytes == 0:
         return np.empty(0, np.uint8)
+    if array.dtype.fields is not None and not array.flags.c_contiguous:
+        # What lies between the fields is not copied, and would be anything.
+        copied = np.zeros(array.shape, array.dtype)
+        copied[...] = array
+        return copied.reshape(-1).view(np.uint8)
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 

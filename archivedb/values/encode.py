@@ -9,16 +9,27 @@ anything is written.
 
 from __future__ import annotations
 
-import base64
 import math
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archivedb.errors import EncodeError
-from archivedb.values import digest, dtypes, json, paths, pickled, skeleton
+from archivedb.values import (
+    arrays,
+    digest,
+    dtypes,
+    json,
+    paths,
+    pickled,
+    routes,
+    scalars,
+    skeleton,
+)
+from archivedb.values.arrays import KeptArray, StoredArray
+from archivedb.values.route import NOTHING, Route
+from archivedb.values.routes import is_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,35 +41,12 @@ LONG_LIST = 16
 LONG_TEXT = 4096
 """Text or bytes of more bytes than this count as an array."""
 
-_INT64 = range(-(1 << 63), 1 << 63)
-_LIST_DTYPES = {float: "<f8", bool: "|b1"}
-_CANONICAL_NAN = struct.pack("<d", math.nan)
+KEY = "a key"
+"""What `encode_key` calls its result in messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredArray:
-    """
-    One array of a value, ready to be written.
-
-    Attributes:
-        path: Where it stands in the value.
-        values: The array as HDF5 shall show it; bytes are ``uint8``.
-        kind: ``"array"``, or what it stands for: ``"list"``, ``"str"``,
-            ``"bytes"``, ``"pickle"``.
-        raw: Its bytes in C order.
-        digest: Theirs.
-        blocks: The digests of its blocks, or None for up to 4 MiB.
-        address: Where in memory the user's own bytes lie.
-
-    """
-
-    path: str
-    values: AnyArray
-    kind: str
-    raw: memoryview
-    digest: str
-    blocks: bytes | None
-    address: int
+NO_VALUE: Any = object()
+"""What was encoded, where only the skeleton of it is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +55,7 @@ class Encoded:
     A value as everything downstream sees it.
 
     Attributes:
-        value: What was encoded.
+        value: What was encoded, or `NO_VALUE`.
         skeleton: Canonical JSON.
         digest: Its digest, and so that of the whole content.
         arrays: What its ``$array`` nodes refer to, by number.
@@ -78,7 +66,7 @@ class Encoded:
     value: Any
     skeleton: bytes
     digest: str
-    arrays: tuple[StoredArray, ...]
+    arrays: tuple[StoredArray | KeptArray, ...]
     executable: bool
 
     def require_unchanged(self) -> None:
@@ -92,26 +80,33 @@ class Encoded:
 
         """
         for array in self.arrays:
-            if array.blocks is not None and digest.blocks(array.raw) != array.blocks:
+            if isinstance(array, KeptArray) or array.blocks is None:
+                continue
+            if digest.blocks(array.raw) != array.blocks:
                 msg = f"{array.path or 'the value itself'}: changed while it was saved"
                 raise EncodeError(msg)
 
     @property
     def size(self) -> int:
         """The bytes of skeleton and arrays."""
-        return len(self.skeleton) + sum(len(array.raw) for array in self.arrays)
+        return len(self.skeleton) + sum(array.nbytes for array in self.arrays)
 
 
-def encode(value: Any) -> Encoded:
+def encode(value: Any, at: tuple[str, ...] = ()) -> Encoded:
     """
     Turn a value into a skeleton and arrays.
+
+    Args:
+        value: Any value.
+        at: The tokens of the path at which it will stand in another skeleton:
+            references and the paths of arrays begin with them.
 
     Raises:
         EncodeError: Part of it cannot be stored exactly; says which.
 
     """
     walk = _Walk()
-    tree = walk.run(value)
+    tree = walk.run(value, at)
     text = json.dumps(tree)
     return Encoded(
         value, text, digest.digest(text), tuple(walk.arrays), walk.executable
@@ -120,7 +115,7 @@ def encode(value: Any) -> Encoded:
 
 def encode_key(key: Any) -> skeleton.Tree:
     """Turn a dict's key into JSON; nothing of it becomes an array."""
-    return _Walk(inline="a key").run(key)
+    return _Walk(inline=KEY).run(key)
 
 
 def encode_inline(value: Any, what: str) -> skeleton.Tree:
@@ -142,36 +137,6 @@ def _trail_path(trail: Any) -> str:
     return paths.join(reversed(tokens))
 
 
-def float_tree(value: float) -> skeleton.Tree:
-    """Return a float as JSON, every bit of it."""
-    if math.isfinite(value):
-        return value
-    if math.isnan(value):
-        bits = struct.pack("<d", value)
-        text = "nan" if bits == _CANONICAL_NAN else bits[::-1].hex()
-    else:
-        text = "inf" if value > 0 else "-inf"
-    return {"$float": text}
-
-
-def complex_tree(value: complex) -> skeleton.Tree:
-    """Return a complex number as JSON, every bit of it."""
-    return {"$complex": [float_tree(value.real), float_tree(value.imag)]}
-
-
-def bytes_tree(value: bytes | bytearray | memoryview) -> skeleton.Tree:
-    """Return bytes as JSON."""
-    return {"$bytes": base64.b64encode(value).decode("ascii")}
-
-
-def text_tree(value: str) -> skeleton.Tree:
-    """Return text as JSON, lone surrogates and all."""
-    if paths.is_utf8(value):
-        return value
-    raw = value.encode("utf-8", "surrogatepass")
-    return {"$str": base64.b64encode(raw).decode("ascii")}
-
-
 class _Walk:
     """One walk over one value."""
 
@@ -183,13 +148,20 @@ class _Walk:
         # Holding each object keeps its id from being taken by another.
         self._seen: dict[int, tuple[Any, Any]] = {}
         self._todo: list[tuple[Any, Any, Any, Any, int]] = []
+        # Trails below which nothing may refer to a certain object: it will
+        # not exist before they do.  And those of tuples, which are made late.
+        self._needed: dict[int, tuple[Any, Any]] = {}
+        self._tuples: set[int] = set()
 
-    def run(self, value: Any) -> skeleton.Tree:
+    def run(self, value: Any, at: tuple[str, ...] = ()) -> skeleton.Tree:
         root: list[skeleton.Tree] = [None]
-        self._todo.append((value, root, 0, None, 1))
+        begin: Any = None
+        for token in at:
+            begin = (begin, token)
+        self._todo.append((value, root, 0, begin, 1))
         while self._todo:
             value, holder, slot, trail, depth = self._todo.pop()
-            if depth > skeleton.MAX_DEPTH and type(value) in _CONTAINERS:
+            if depth > skeleton.MAX_DEPTH and type(value) not in _LEAVES:
                 holder[slot] = {skeleton.NODE_TAG: len(self._nodes)}
                 holder, slot, depth = self._nodes, len(self._nodes), 2
                 self._nodes.append(None)
@@ -209,49 +181,71 @@ class _Walk:
         return value
 
     def _int(self, value: int, _trail: Any) -> skeleton.Tree:
-        return value if value in _INT64 else {"$int": hex(value)}
+        return value if value in scalars.INT64 else {"$int": hex(value)}
 
     def _float(self, value: float, _trail: Any) -> skeleton.Tree:
-        return float_tree(value)
+        return scalars.float_tree(value)
 
     def _complex(self, value: complex, _trail: Any) -> skeleton.Tree:
-        return complex_tree(value)
+        return scalars.complex_tree(value)
 
     def _str(self, value: str, trail: Any) -> skeleton.Tree:
         if len(value) > LONG_TEXT and self._inline is None:
             raw = value.encode("utf-8", "surrogatepass")
             return self._array(np.frombuffer(raw, np.uint8), "str", trail)
-        return value if value.isascii() else text_tree(value)
+        return value if value.isascii() else scalars.text_tree(value)
 
     def _bytes(self, value: bytes, trail: Any) -> skeleton.Tree:
         if len(value) > LONG_TEXT and self._inline is None:
             return self._array(np.frombuffer(value, np.uint8), "bytes", trail)
-        return bytes_tree(value)
+        return scalars.bytes_tree(value)
 
     # Everything else ----------------------------------------------------
 
     def _node(self, value: Any, trail: Any, depth: int) -> skeleton.Tree:
         kind = type(value)
         if isinstance(value, np.generic):
-            tree = self._numpy_scalar(value)
+            tree = scalars.numpy_tree(value)
             if tree is not None:
                 return tree
         seen = self._seen.get(id(value))
         if seen is not None:
+            self._require_possible(seen[1], trail)
             return {skeleton.PATH_TAG: _trail_path(seen[1])}
         # Tuples of leaves are shared by the compiler's whim, and by nothing
         # that anybody could see.
         if kind is not tuple or not all(type(item) in _LEAVES for item in value):
             self._seen[id(value)] = (value, trail)
-        if kind is dict:
-            return self._dict(value, trail, depth)
-        if kind is list:
-            return self._list(value, trail, depth)
-        if kind is tuple:
-            return self._items("$tuple", value, trail, depth)
-        if kind is np.ndarray or kind is np.memmap:
-            return self._numpy_array(value, trail, depth)
-        return self._pickle(value, trail)
+        known = _NATIVE.get(kind)
+        if known is not None:
+            return known(self, value, trail, depth)
+        return self._object(value, trail, depth)
+
+    def _require_possible(self, target: Any, trail: Any) -> None:
+        """Raise if an object would have to exist before what it is made of."""
+        if not self._needed:
+            return
+        waiting = []
+        while trail is not target:
+            if trail is None:
+                return  # not inside it: it will be there
+            if id(trail) in self._needed:
+                waiting.append(self._needed[id(trail)][1])
+            trail = trail[0]
+        if id(target) in self._needed:
+            waiting.append(self._needed[id(target)][1])
+        if any(each is target for each in waiting) or (
+            waiting and id(target) in self._tuples
+        ):
+            msg = (
+                f"{_where(target)}: contains itself in a way that nothing can "
+                "bring back: it would have to exist before its own parts"
+            )
+            raise EncodeError(msg)
+
+    def _tuple(self, value: tuple[Any, ...], trail: Any, depth: int) -> skeleton.Tree:
+        self._tuples.add(id(trail))
+        return self._items("$tuple", value, trail, depth)
 
     def _numpy_array(self, value: AnyArray, trail: Any, depth: int) -> skeleton.Tree:
         if value.dtype == object:
@@ -260,9 +254,62 @@ class _Walk:
             return tree
         if dtypes.is_faithful(value.dtype):
             return self._array(value, "array", trail)
-        return self._pickle(value, trail)
+        return self._object(value, trail, depth)
 
-    def _dict(self, value: dict[Any, Any], trail: Any, depth: int) -> skeleton.Tree:
+    # Objects ------------------------------------------------------------
+
+    def _object(self, value: Any, trail: Any, depth: int) -> skeleton.Tree:
+        try:
+            route = routes.find(value)
+        except EncodeError as error:
+            msg = f"{_where(trail)}: {error}"
+            raise EncodeError(msg) from error
+        except Exception as error:
+            msg = f"{_where(trail)}: {_named(value)} cannot be stored: {error}"
+            raise EncodeError(msg) from error
+        if route is None:
+            return self._pickle(value, trail)
+        tree = route.head
+        if "$object" in tree:
+            self._refuse_inline(value, trail)
+            self.executable = True
+        elif self._inline == KEY and not is_value(type(value)):
+            self._refuse_inline(value, trail)
+        if not route.tracked:
+            del self._seen[id(value)]
+        if route.state is not NOTHING:
+            if route.needs is True:
+                self._needed[id(trail)] = (trail, trail)
+            # The state stands where the object does, so it is never hoisted.
+            below = min(depth, skeleton.MAX_DEPTH) + 1
+            tree["state"] = self._state(route, trail, below)
+        if route.cls is not None:
+            tree["class"] = None
+            step = (trail, skeleton.CLASS)
+            self._todo.append((route.cls, tree, "class", step, depth + 1))
+        return tree
+
+    def _state(self, route: Route, trail: Any, depth: int) -> skeleton.Tree:
+        state = route.state
+        leaf = _LEAVES.get(type(state))
+        if leaf is not None:
+            return leaf(self, state, trail)
+        if type(state) is dict and isinstance(route.needs, frozenset):
+            return self._dict(state, trail, depth, route.needs)
+        return _NATIVE[type(state)](self, state, trail, depth)
+
+    def _refuse_inline(self, value: Any, trail: Any) -> None:
+        if self._inline is not None:
+            msg = f"{_where(trail)}: {_named(value)} cannot be part of {self._inline}"
+            raise EncodeError(msg)
+
+    def _dict(
+        self,
+        value: dict[Any, Any],
+        trail: Any,
+        depth: int,
+        needed: frozenset[str] = frozenset(),
+    ) -> skeleton.Tree:
         tree: dict[str, skeleton.Tree] = {}
         later: list[tuple[Any, Any, Any, Any, int]] = []
         for key, item in value.items():
@@ -274,41 +321,46 @@ class _Walk:
             if (kind is float and math.isfinite(item)) or (
                 kind is bool
                 or item is None
-                or (kind is int and item in _INT64)
+                or (kind is int and item in scalars.INT64)
                 or (kind is str and len(item) <= LONG_TEXT and item.isascii())
             ):
                 tree[written] = item
             else:
                 tree[written] = None
                 step = (trail, paths.key_token(key))
+                if key in needed:
+                    self._needed[id(step)] = (step, trail)
                 later.append((item, tree, written, step, depth + 1))
         self._todo.extend(reversed(later))
         return tree
 
     def _pairs(self, value: dict[Any, Any], trail: Any, depth: int) -> skeleton.Tree:
-        keys = []
+        pairs: list[list[Any]] = []
         for key in value:
             try:
-                keys.append(encode_key(key))
+                pairs.append([encode_key(key), None])
             except EncodeError as error:
-                msg = f"{_where(trail)}: the key {key!r:.60}: {error}"
-                raise EncodeError(msg) from error
-        pairs: list[list[skeleton.Tree]] = [[key, None] for key in keys]
+                if self._inline is not None:
+                    msg = f"{_where(trail)}: the key {key!r:.60}: {error}"
+                    raise EncodeError(msg) from error
+                pairs.append([{skeleton.KEY_TAG: None}, None])
         tree = {"$dict": pairs}
-        for pair, item, (token, _) in zip(
-            reversed(pairs),
-            reversed(value.values()),
-            reversed(list(skeleton.children(tree))),
-            strict=True,
-        ):
-            self._todo.append((item, pair, 1, (trail, token), depth + 3))
+        tokens = [token for token, _ in skeleton.children(tree)]
+        items = list(value.items())
+        for index in range(len(pairs) - 1, -1, -1):
+            pair, (key, item) = pairs[index], items[index]
+            self._todo.append((item, pair, 1, (trail, tokens[index]), depth + 3))
+            if skeleton.is_object_key(pair[0]):
+                step = (trail, skeleton.object_key_token(index))
+                slot = skeleton.KEY_TAG
+                self._todo.append((key, pair[0], slot, step, depth + 4))
         return tree
 
     def _list(self, value: list[Any], trail: Any, depth: int) -> skeleton.Tree:
         if len(value) > LONG_LIST and self._inline is None:
             kinds = set(map(type, value))
             if len(kinds) == 1:
-                array = _as_array(value, kinds.pop())
+                array = arrays.list_array(value, kinds.pop())
                 if array is not None:
                     return self._array(array, "list", trail)
         tree: list[skeleton.Tree] = [None] * len(value)
@@ -322,31 +374,8 @@ class _Walk:
             self._todo.append((value[index], items, index, (trail, index), depth + 2))
         return {tag: items}
 
-    def _numpy_scalar(self, value: Any) -> skeleton.Tree | None:
-        kind = type(value)
-        if kind is np.str_:
-            return {"$numpy": "str", "value": text_tree(_whole(value))}
-        if kind is np.bytes_:
-            return {"$numpy": "bytes", "value": bytes_tree(_whole(value))}
-        dtype = value.dtype
-        if not dtypes.is_faithful(dtype) or dtype.type is not kind:
-            return None
-        name = dtypes.dtype_tree(dtype)
-        # On one platform two C types may have one size; each has its own letter.
-        if isinstance(name, str) and np.dtype(name).type is not kind:
-            name = dtype.char
-        if kind is np.bool_:
-            return {"$numpy": name, "value": bool(value)}
-        if kind in (np.float64, np.float32, np.float16) and np.isfinite(value):
-            return {"$numpy": name, "value": float(value)}
-        if dtype.kind in "iu" and int(value) in _INT64:
-            return {"$numpy": name, "value": int(value)}
-        return {"$numpy": name, "hex": value.tobytes().hex()}
-
     def _pickle(self, value: Any, trail: Any) -> skeleton.Tree:
-        if self._inline is not None:
-            msg = f"{_where(trail)}: {_named(value)} cannot be part of {self._inline}"
-            raise EncodeError(msg)
+        self._refuse_inline(value, trail)
         try:
             raw = pickled.dumps(value)
         except EncodeError as error:
@@ -363,45 +392,17 @@ class _Walk:
         if self._inline is not None:
             msg = f"{_where(trail)}: an array cannot be part of {self._inline}"
             raise EncodeError(msg)
-        held = dtypes.array_bytes(value)
-        address = held.__array_interface__["data"][0]
-        if not digest.blocked(held.nbytes) and held.nbytes:
-            # Another thread may change it between its digest and its writing.
-            held = held.copy()
-            value = dtypes.bytes_array(held, value.dtype, value.shape)
-        raw = held.data
-        hashed, blocks = digest.array_digest(raw)
-        number = len(self.arrays)
-        path = _trail_path(trail)
-        self.arrays.append(StoredArray(path, value, kind, raw, hashed, blocks, address))
+        array = arrays.stored(_trail_path(trail), value, kind)
         node: dict[str, Any] = {
-            "$array": number,
+            "$array": len(self.arrays),
             "dtype": dtypes.dtype_tree(value.dtype),
             "shape": list(value.shape),
-            "digest": hashed,
+            "digest": array.digest,
         }
+        self.arrays.append(array)
         if kind != "array":
             node["as"] = kind
         return node
-
-
-def _as_array(value: list[Any], kind: type) -> AnyArray | None:
-    """Return the array that holds a list of numbers exactly, if there is one."""
-    if kind is int:
-        try:
-            return np.array(value, "<i8")
-        except OverflowError:
-            return None
-    if kind in _LIST_DTYPES:
-        return np.array(value, _LIST_DTYPES[kind])
-    return None
-
-
-def _whole(value: Any) -> Any:
-    """Return numpy's text or bytes as Python's, with the NULs at its end."""
-    # str() and bytes() go through numpy, which strips them.
-    base = str if isinstance(value, str) else bytes
-    return base.__getitem__(value, slice(None))
 
 
 def _where(trail: Any) -> str:
@@ -412,8 +413,6 @@ def _named(value: Any) -> str:
     return f"a value of type {pickled.class_name(value)}"
 
 
-_CONTAINERS = frozenset({dict, list, tuple, np.ndarray})
-
 _LEAVES: dict[type, Callable[[_Walk, Any, Any], skeleton.Tree]] = {
     type(None): _Walk._same,  # noqa: SLF001 - this module's own class
     bool: _Walk._same,  # noqa: SLF001
@@ -422,4 +421,12 @@ _LEAVES: dict[type, Callable[[_Walk, Any, Any], skeleton.Tree]] = {
     complex: _Walk._complex,  # noqa: SLF001
     str: _Walk._str,  # noqa: SLF001
     bytes: _Walk._bytes,  # noqa: SLF001
+}
+
+_NATIVE: dict[type, Callable[[_Walk, Any, Any, int], skeleton.Tree]] = {
+    dict: _Walk._dict,  # noqa: SLF001
+    list: _Walk._list,  # noqa: SLF001
+    tuple: _Walk._tuple,  # noqa: SLF001
+    np.ndarray: _Walk._numpy_array,  # noqa: SLF001
+    np.memmap: _Walk._numpy_array,  # noqa: SLF001
 }

@@ -139,21 +139,42 @@ def lookup(source: Skeleton, path: str) -> Any:
 
 def array_paths(source: Skeleton) -> Iterator[tuple[str, Tree]]:
     """Yield the path and node of every array, where it stands first."""
+    for path, node in stored_arrays(source):
+        if "$array" in node:
+            yield path, node
+
+
+def stored_arrays(source: Skeleton) -> Iterator[tuple[str, Tree]]:
+    """Yield what `array_paths` does, and before its parts an array that has some."""
     with skeleton.well_formed("skeleton"):
-        yield from _array_paths(source)
+        yield from _stored_arrays(source)
 
 
-def _array_paths(source: Skeleton) -> Iterator[tuple[str, Tree]]:
+def _stored_arrays(source: Skeleton) -> Iterator[tuple[str, Tree]]:
     todo = [("", source.root)]
     while todo:
         path, node = todo.pop()
         while skeleton.tag_of(node) == skeleton.NODE_TAG:
             node = source.table(node)
-        if skeleton.tag_of(node) == "$array":
+        tag = skeleton.tag_of(node)
+        if tag == "$parts":
             yield path, node
-        elif skeleton.is_container(node):
-            todo += [
-                (f"{path}/{token}" if path else token, child)
-                for token, child in skeleton.children(node)
-                if type(child) is dict or type(child) is list
-            ]
+            for index, part in enumerate(node[tag]):
+                yield part_path(path, index), part
+            continue
+        below = skeleton.body(node)
+        if skeleton.tag_of(below) == "$array":
+            # What stands at the path itself is the object, not its array.
+            own = skeleton.STATE if below is not node else ""
+            yield (f"{path}/{own}".strip("/") if own else path), below
+        todo += [
+            (f"{path}/{token}" if path else token, child)
+            for group in (skeleton.children(node), skeleton.parts_of(node))
+            for token, child in group
+            if type(child) is dict or type(child) is list
+        ]
+
+
+def part_path(path: str, index: int) -> str:
+    """Return what the catalog calls a part of the array at a path."""
+    return f"{path}/$part#{index}"

@@ -46,6 +46,8 @@ def _outline(source: Skeleton, node: Tree, path: str) -> Iterator[Node]:
 def describe(node: Tree) -> tuple[str, str]:
     """Return the kind of a node, and what a line says of it."""
     tag = skeleton.tag_of(node)
+    if skeleton.is_object(node):
+        return "object", _object(node)
     if skeleton.is_group(node):
         return "group", counted(len(node if tag is None else node["$dict"]), "key")
     if skeleton.is_container(node):
@@ -57,11 +59,41 @@ def describe(node: Tree) -> tuple[str, str]:
         return _KINDS[tag], counted(len(node if tag is None else node[tag]), "item")
     if tag == "$array":
         return _array(node)
+    if tag == "$parts":
+        return "array", _joined(node[tag])
     if tag == skeleton.PATH_TAG:
-        return "value", f"the same object as {node[tag] or 'the whole'}"
+        # A path is there to be pasted, so it is cut only where nobody would.
+        return "value", _cut(f"the same object as {node[tag] or 'the whole'}", 1000)
     # Python refuses to write an int of over 4,300 digits in decimal.
     text = node[tag] if tag == "$int" else _repr(decode_inline(node))
-    return "value", text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    return "value", _cut(text)
+
+
+def _cut(text: str, width: int = WIDTH) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _object(node: Tree) -> str:
+    """Return the class of an object, the route it took, and its value if small."""
+    if skeleton.tag_of(node) == "$object":
+        state = node.get("state")
+        member = state.get("name") if node["by"] == "enum" else None
+        called = f"{node['$object']}.{member}" if member else node["$object"]
+        return f"{_cut(called, 1000)} ({node['by']})"
+    kind, state = node["$adapted"], node["state"]
+    small = "" if state is None or type(state) in (dict, list) else f" {state!r}"
+    short = "" if type(state) is not list else _short_list(state) or ""
+    text = f"{kind}{small or (short and ' ' + short)}"
+    return f"{_cut(text)} (adapter)" if "." in kind else _cut(text)
+
+
+def _joined(parts: list[Tree]) -> str:
+    first = parts[0]
+    rows = sum(part["shape"][0] for part in parts)
+    size = readable_size(sum(map(_nbytes, parts)))
+    shape = _shape([rows, *first["shape"][1:]])
+    dtype = dtypes.tree_dtype(first["dtype"])
+    return f"{dtype} {shape} {size} in {counted(len(parts), 'part')}"
 
 
 def _repr(value: Any) -> str:
@@ -74,8 +106,10 @@ def _repr(value: Any) -> str:
 def _short_list(node: Tree) -> str | None:
     """Return a list or tuple of a few plain scalars as Python writes it."""
     tag = skeleton.tag_of(node)
-    if skeleton.is_group(node) or tag == "$objects":
+    if skeleton.is_group(node) or tag in {"$objects", "$object"}:
         return None
+    if tag == "$adapted":
+        return _short_list(node["state"]) if type(node["state"]) is list else None
     items = node if tag is None else node[tag]
     if len(items) > WIDTH // 2 or any(type(item) in (dict, list) for item in items):
         return None

@@ -8,14 +8,18 @@ signature was checked.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
+import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archivedb.errors import EncodeError, RestoreError
 from archivedb.values.dtypes import array_bytes, holds_bytes
+from archivedb.values.file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,9 +54,18 @@ def dumps(
         )
 
         def reducer_override(self, obj: Any) -> Any:
+            if type(obj) in weakref.ProxyTypes:
+                msg = "a weak proxy is not pickled"
+                raise pickle.PicklingError(msg)
+            if type(obj) is File:
+                # Its bytes are an array of the skeleton, and may be many.
+                msg = "a File is not pickled"
+                raise pickle.PicklingError(msg)
             if isinstance(obj, (np.ndarray, np.generic)):
-                return _exact_numpy(obj)
-            return super().reducer_override(obj)
+                return exact_numpy(obj, PROTOCOL)
+            if isinstance(obj, BaseException) and type(obj) not in _REGISTERED:
+                return whole_exception(obj, obj.__reduce_ex__(PROTOCOL))
+            return _whole_class(obj, super().reducer_override(obj))
 
     out = io.BytesIO()
     try:
@@ -66,14 +79,50 @@ def dumps(
     return out.getvalue()
 
 
-def _exact_numpy(value: Any) -> Any:
+_REGISTERED = copyreg.dispatch_table
+
+
+def whole_exception(error: BaseException, parts: Any) -> Any:
+    """Add to an exception's reduction what Python's own forgets."""
+    cls: Any = type(error)
+    own = (cls.__reduce__, cls.__reduce_ex__, cls.__setstate__)
+    if any(isinstance(method, types.FunctionType) for method in own):
+        return parts
+    forgotten: dict[str, Any] = {}
+    if error.__cause__ is not None:
+        forgotten["__cause__"] = error.__cause__
+    if isinstance(error, (AttributeError, NameError)) and error.name is not None:
+        forgotten["name"] = error.name
+    if not forgotten:
+        return parts
+    call, args, *rest = parts
+    state, *more = rest or [None]
+    return call, args, {**(state or {}), **forgotten}, *more
+
+
+def _whole_class(value: Any, reduced: Any) -> Any:
+    """Add to a class that is pickled by value its slots, and its whole name."""
+    # Of cloudpickle's, which makes a class of name, bases and these keywords
+    # first, and then sets all other attributes.
+    if not isinstance(value, type) or not isinstance(reduced, tuple):
+        return reduced
+    call, args, *rest = reduced
+    if getattr(call, "__name__", "") != "_make_skeleton_class":
+        return reduced
+    more: dict[str, Any] = {"__qualname__": value.__qualname__}
+    if "__slots__" in vars(value):
+        more["__slots__"] = vars(value)["__slots__"]
+    return call, (*args[:3], {**args[3], **more}, *args[4:]), *rest
+
+
+def exact_numpy(value: Any, protocol: int) -> Any:
     """Reduce, or refuse, what numpy's own pickling would not bring back."""
     kind = type(value)
     if _forgets(value, kind):
         msg = f"numpy does not pickle all of a {class_name(value)}: define __reduce__"
         raise pickle.PicklingError(msg)
     if kind is np.memmap:
-        return np.asarray(value).__reduce_ex__(PROTOCOL)
+        return np.asarray(value).__reduce_ex__(protocol)
     if isinstance(value, np.generic):
         # On one platform two C types have one size, and one dtype.
         name = value.dtype.str

@@ -3,7 +3,8 @@ Who may run code here: Ed25519 signatures over what would be unpickled.
 
 The one module that knows cryptography and platformdirs.  The private key is
 made on first use in the user's data directory, mode 0600; ``ARCHIVEDB_KEY``
-names a file elsewhere.  Public keys of others lie in ``trusted/`` beside it.
+names a file elsewhere.  Whom else this user trusts lies in ``trusted/`` beside
+it; see `trusting`.
 https://www.rfc-editor.org/rfc/rfc8032
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import SigningError
+from archivedb.values.trusting import TrustFolder, is_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -118,21 +120,53 @@ def sign(skeleton: str, pickle: str | None = None) -> dict[str, str]:
     return {"key": public_key(), "ed25519": signature.hex()}
 
 
+def others() -> TrustFolder:
+    """Return the folder of those whom this user trusts beside themselves."""
+    return TrustFolder(key_file().parent / "trusted")
+
+
+def own_key() -> str | None:
+    """Return this user's public key, or None if they have made none yet."""
+    return public_key() if key_file().exists() else None
+
+
 def trusted_keys() -> frozenset[str]:
     """Return the public keys whose payloads this user lets run."""
-    keys = set()
-    if key_file().exists():
-        keys.add(public_key())
-    for path in sorted(key_file().parent.glob("trusted/*.pub")):
-        keys.add(path.read_text().strip())
-    return frozenset(keys)
+    own = own_key()
+    trusted = others().trusted()
+    return trusted if own is None else trusted | {own}
 
 
-def is_trusted(signature: Any, skeleton: str, pickle: str | None = None) -> bool:
-    """Return whether a trusted key signed exactly these digests."""
-    if not isinstance(signature, dict) or not isinstance(signature.get("key"), str):
+def is_trusted(
+    signature: Any, skeleton: str, pickle: str | None = None, archive: str | None = None
+) -> bool:
+    """
+    Return whether what has these digests may run.
+
+    It may if a trusted key signed exactly them, or if it lies in an archive
+    that the user accepted, and was there then or is signed by a key of then.
+
+    Args:
+        signature: What the payload says about who signed it.
+        skeleton: The digest of its skeleton.
+        pickle: The digest of its pickle, in mode cloudpickle.
+        archive: The uuid of the archive that it lies in.
+
+    """
+    accepted = None if archive is None else others().accepted(archive)
+    if accepted is not None and (skeleton, pickle) in accepted.contents:
+        return True
+    key = signature.get("key") if isinstance(signature, dict) else None
+    if not is_key(key):
         return False
-    if signature["key"] not in trusted_keys():
+    if (accepted is None or key not in accepted.keys) and key not in trusted_keys():
+        return False
+    return is_signed(signature, skeleton, pickle)
+
+
+def is_signed(signature: Any, skeleton: str, pickle: str | None = None) -> bool:
+    """Return whether the key that a signature names signed these digests."""
+    if not isinstance(signature, dict) or not is_key(signature.get("key")):
         return False
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ed25519

@@ -119,6 +119,9 @@ def upgrade() -> None:
         sa.Column("provenance_id", sa.Integer(), nullable=True),
         sa.Column("payload_id", sa.Integer(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "appended", sa.Integer(), nullable=False, server_default=sa.text("0")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_version"),
         sa.UniqueConstraint("record_id", "version", name="uq_version_record_id"),
         sa.ForeignKeyConstraint(

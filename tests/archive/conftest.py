@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from archivedb import Archive
+from archivedb.store.files import PayloadFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,3 +62,41 @@ def program() -> Program:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[Archive]:
+    """Return an empty archive that waits neither for the disk nor for git."""
+    with Archive(
+        tmp_path / "runs.db", durability="relaxed", provenance=False
+    ) as opened:
+        opened.create()
+        yield opened
+
+
+class Reads:
+    """What was read of payload files since it was cleared."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.bytes = 0
+
+    def clear(self) -> None:
+        """Forget it."""
+        self.files.clear()
+        self.bytes = 0
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """Return what counts the bytes that are read of payload files."""
+    counted = Reads()
+    real = PayloadFile.read
+
+    def read(file: PayloadFile, offset: int, length: int) -> Any:
+        counted.files.add(file.name)
+        counted.bytes += length
+        return real(file, offset, length)
+
+    monkeypatch.setattr(PayloadFile, "read", read)
+    return counted

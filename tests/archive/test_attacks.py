@@ -20,10 +20,9 @@ from archivedb.errors import (
     RecordNotFoundError,
     StoreError,
 )
-from archivedb.formats import get_format
+from archivedb.formats import get_format, uuids
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
-from archivedb.store import naming
 from archivedb.values.encode import encode
 
 if TYPE_CHECKING:
@@ -49,14 +48,14 @@ def forge(db: Path, **fields: Any) -> None:
         core: Core = archive._core
         said = {
             "kind": "save",
-            "record": naming.uuid7(),
+            "record": uuids.uuid7(),
             "name": "evil",
             "position": 1,
             "time": 10**15,
             "version": 1,
         }
         entry = Entry(**{**said, **fields})
-        uuid = naming.uuid7()
+        uuid = uuids.uuid7()
         pending = core.store.begin(uuid, ".json")
         value = None if fields.get("kind") == "adopt" else encode({"x": 1})
         draft = Draft(entry, value)
@@ -107,7 +106,7 @@ def test_nothing_is_swept_through_a_link(tmp_path: Path) -> None:
     with Archive(db) as archive:
         archive.save({"x": 1}, "a")
     theirs.mkdir()
-    for name in ("thesis.tex", f"{naming.uuid7()}.h5"):
+    for name in ("thesis.tex", f"{uuids.uuid7()}.h5"):
         (theirs / name).write_text("years of work")
         os.utime(theirs / name, (1, 1))
     shutil.rmtree(tmp_path / "runs.payloads" / "tmp")
@@ -150,7 +149,7 @@ def test_a_hard_linked_backup_does_not_close_the_archive(tmp_path: Path) -> None
     """A left-over file that a backup has linked is no published payload."""
     with Archive(tmp_path / "runs.db") as archive:
         archive.save({"x": 1}, "a")
-    left = tmp_path / "runs.payloads" / "tmp" / f"{naming.uuid7()}.h5"
+    left = tmp_path / "runs.payloads" / "tmp" / f"{uuids.uuid7()}.h5"
     left.write_text("x")
     (tmp_path / "backup").hardlink_to(left)
 
@@ -161,7 +160,7 @@ def test_a_clock_that_was_ahead_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a restore, saves are found although an older one is from the future."""
-    monkeypatch.setattr(naming, "_last", 0)  # and set back after the test
+    monkeypatch.setattr(uuids, "_last", 0)  # and set back after the test
     db = tmp_path / "runs.db"
     real = time.time_ns
     with (
@@ -171,7 +170,7 @@ def test_a_clock_that_was_ahead_hides_nothing(
         archive.save({"n": 0}, "future")
     shutil.copy(db, tmp_path / "backup")
     # As another process would, whose uuids do not go on from the future's.
-    monkeypatch.setattr(naming, "_last", 0)
+    monkeypatch.setattr(uuids, "_last", 0)
     with Archive(db) as archive:
         for number in range(4):
             archive.save({"n": number}, f"n{number}")

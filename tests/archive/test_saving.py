@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -291,12 +293,40 @@ def test_metadata_may_be_what_json_cannot_hold(
     assert same(archive.record("x").metadata, METADATA)
 
 
-@pytest.mark.parametrize("value", [object(), len, dt.timedelta])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(object(), len, os.PathLike, Archive, Path.touch, lambda: 1, {len}),
+        functools.partial(os.getpid),
+    ],
+    ids=lambda value: type(value).__name__,
+)
 def test_metadata_that_would_run_code_is_refused(archive: Archive, value: Any) -> None:
     """Metadata is shown without trust, so it holds nothing that must be unpickled."""
     with pytest.raises(EncodeError, match="odd"):
         archive.save({"a": 1}, "x", metadata={"in": {"odd": value}})
     assert not archive.exists
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_metadata_may_be_what_runs_no_code(
+    archive: Archive, same: Callable[..., bool], mode: str
+) -> None:
+    """Dates, sets, paths and classes that anybody may name are metadata, too."""
+    facts = {
+        "when": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        "kind": dt.timedelta,
+        "price": Decimal("1.10"),
+        "elements": {"Al", "Cu"},
+        "input": Path("a/INCAR"),
+        "steps": [range(3), slice(None)],
+        dt.date(2026, 1, 1): {(1, frozenset({2})): float},
+    }
+    saved = archive.save({"a": 1}, "x", metadata=facts, mode=mode)
+    for found in (saved, archive.record("x")):
+        assert same(found.metadata, facts)
+    archive.reindex()
+    assert same(archive.record("x").metadata, facts)
 
 
 @pytest.mark.parametrize("tags", [[""], [3], ["\ud800"], [None]])

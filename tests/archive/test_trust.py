@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 import os
+import pickle
 import sqlite3
+import zipfile
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from archivedb import Archive, ArchiveError, Stub, load
@@ -91,6 +95,38 @@ def test_loading_is_refused(
         assert "unknown key" in str(caught.value)
         assert isinstance(caught.value, PermissionError)
     assert not mark.exists()
+
+
+@pytest.mark.usefixtures("strange")
+@pytest.mark.parametrize("mode", MODES)
+def test_plain_data_is_not_unpickled(
+    mark: Path, tmp_path: Path, same: Callable[..., bool], mode: str
+) -> None:
+    """What runs nothing loads from anybody, whatever pickle lies beside it."""
+    place = tmp_path / "plain" / f"harmless-{mode}"
+    wanted = {
+        "plain": {"n": 1},
+        "array": np.arange(3.0),
+        "when": dt.date(2026, 1, 1),
+        "set": {1, 2},
+    }
+    assert same(load(place), wanted)
+    assert same(load(place, trust=True), wanted)
+    with Archive(place) as archive:
+        (name,) = archive
+        assert same(archive.load(name), wanted)
+        assert same(archive.load(name, objects="stub"), wanted)
+        assert archive[f"{name}/when"] == wanted["when"]
+        assert archive.verify().ok
+    if mode == "cloudpickle":
+        # The pickle is there all the same, and would have run.
+        assert not mark.exists()
+        (file,) = place.glob("*.zip")
+        with zipfile.ZipFile(file) as opened:
+            pickle.loads(opened.read("0/pickle"))  # noqa: S301 - that is the point
+        assert mark.exists()
+    else:
+        assert not mark.exists()
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+import enum
+import string
+from collections import OrderedDict, deque
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
+
+from archivedb import File
+
+if TYPE_CHECKING:
+    from archivedb import Archive
+
+
+class Colour(enum.Enum):
+    """An enum."""
+
+    RED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A dataclass."""
+
+    a: float
+    of: Any = None
+
+
+class Money:
+    """An object that says itself how it is made again."""
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same amount."""
+        return isinstance(other, Money) and self.amount == other.amount
+
+    def __hash__(self) -> int:
+        """Return the hash of the amount."""
+        return hash(self.amount)
+
+    def __repr__(self) -> str:
+        """Return the amount."""
+        return f"Money({self.amount})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what to call."""
+        return Money, (self.amount,)
+
 
 MODES = ("hdf5", "json", "cloudpickle")
 
@@ -36,6 +87,75 @@ VERSIONS: tuple[dict[Any, Any], ...] = (
     },
 )
 
-OBJECTS: dict[str, Any] = {"objects": [Fraction(1, 3), {"f": Fraction}], "plain": 1}
+OBJECTS: dict[str, Any] = {"objects": [Fraction(1, 3), {"f": Cell(4.05)}], "plain": 1}
 
 DELETED: dict[str, Any] = {"gone": "for good"}
+
+ADAPTED: dict[Any, Any] = {
+    "when": dt.datetime(2024, 2, 29, 12, 30, 0, 5, dt.timezone(dt.timedelta(hours=2))),
+    "day": dt.date(2024, 2, 29),
+    "elements": {"Al", "Cu"},
+    "frozen": frozenset({(1, 2)}),
+    "price": Decimal("1.10"),
+    "ratio": Fraction(1, 3),
+    "input": Path("a/INCAR"),
+    "queue": deque([{"a": 1}, np.arange(3)], 5),
+    "ordered": OrderedDict({"b": 1, (1, 2): [2]}),
+    "uuid": UUID(int=5),
+    "plain": [range(3), slice(1, None), ..., bytearray(b"ab"), float],
+    "dtype": np.dtype([("x", "<i4"), ("y", ">f8")]),
+    "log": File.of_bytes("OUTCAR", b"converged\n\0\xff"),
+    "longlong": np.longlong(3),
+    frozenset({1}): {dt.date(2024, 2, 29): "a key"},
+}
+"""What adapters take apart: it loads without anybody's key."""
+
+_shared = Cell(4.05)
+INSTANCES: dict[str, Any] = {
+    "cell": _shared,
+    "cells": [_shared, Cell(np.pi, Money(2))],
+    "money": Money(3),
+    "colour": Colour.RED,
+    "template": string.Template("$a"),
+    "keys": {Money(1): 1, Colour.RED: 2},
+    "function": np.linspace,
+    "plain": 1,
+}
+"""A dataclass, an enum, what reduces itself or has a state, and a function."""
+
+_list = [1, {"x": np.arange(2)}]
+BEGUN: dict[str, Any] = {
+    "inputs": {"cutoff": 300, "old": 1},
+    "rows": np.arange(4.0).reshape(2, 2),
+    "one": _list,
+    "same": _list,
+}
+"""What a record is before it is edited."""
+
+EDITED: tuple[dict[str, Any], ...] = (
+    BEGUN | {"rows": np.arange(6.0).reshape(3, 2)},
+    {
+        "inputs": {"cutoff": 350},
+        "rows": np.arange(10.0).reshape(5, 2),
+        "same": _list,
+        "outputs": {"energy": -3.7, "steps": [{"when": dt.date(2024, 2, 29)}]},
+        "new": np.arange(3, dtype=">i2"),
+    },
+)
+"""What its two versions are after `edit`."""
+
+
+def edit(archive: Archive, name: str) -> None:
+    """Edit a record that was begun, and append to its arrays, before and after."""
+    with archive.open(name) as group:
+        group.append("rows", np.array([[4.0, 5.0]]))
+    with archive.open(name) as group:
+        group["inputs/cutoff"] = 350
+        del group["inputs/old"]
+        # What stands in two places moves to where it is left.
+        del group["one"]
+        group["outputs"] = {"energy": -3.7, "steps": [{"when": None}]}
+        group["outputs/steps/[0]/when"] = dt.date(2024, 2, 29)
+        group.append("new", np.arange(2, dtype=">i2"))
+        group.append("new", np.array([2], ">i2"))
+    group.append("rows", np.array([[6.0, 7.0], [8.0, 9.0]]))

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parents[1]))
 # A throw-away key that signs nothing else.
 os.environ["ARCHIVEDB_KEY"] = str(HERE / "key" / "signing.key")
 
 
 def main() -> None:
     """Save everything, delete one record, and leave no log behind."""
-    from contents import DELETED, METADATA, MODES, OBJECTS, VERSIONS
-
     from archivedb import Archive
     from archivedb.catalog import schema
+    from tests.golden import contents
+    from tests.golden.contents import DELETED, METADATA, MODES, OBJECTS, VERSIONS
 
     (HERE / "key" / "signing.key").chmod(0o600)
     place = HERE / schema.HEAD
@@ -35,10 +37,16 @@ def main() -> None:
                     data, f"runs/{mode}", mode=mode, metadata=METADATA, tags=["t", mode]
                 )
             archive.save(OBJECTS, f"objects/{mode}", mode=mode)
+        archive.save(contents.BEGUN, "edited", mode="json")
+        contents.edit(archive, "edited")
+        archive.save(contents.ADAPTED, "adapted", mode="json")
+        archive.save(contents.INSTANCES, "instances", mode="json")
         archive.save(DELETED, "deleted")
         archive.delete("deleted")
         report = archive.verify()
         assert report.ok, report.findings
+    with closing(sqlite3.connect(place / "runs.db")) as catalog:
+        catalog.execute("VACUUM")  # which changes nothing but the size
     # Git keeps no empty directories, and no one needs them.
     for name in ("tmp", "locks"):
         shutil.rmtree(place / "runs.payloads" / name)

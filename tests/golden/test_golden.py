@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import runpy
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,24 +12,14 @@ import pytest
 from archivedb import Archive
 from archivedb.catalog import schema
 from archivedb.errors import RecordNotFoundError, UntrustedPayloadError
+from tests.golden import contents
+from tests.support.exact import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
-CONTENTS = runpy.run_path(str(HERE / "contents.py"))
-MODES, VERSIONS = CONTENTS["MODES"], CONTENTS["VERSIONS"]
-
-
-def exact(value: Any) -> Any:
-    """Return what `==` compares exactly: types, signs and arrays."""
-    if isinstance(value, np.ndarray):
-        return "array", value.dtype.str, value.shape, value.tobytes()
-    if isinstance(value, dict):
-        return "dict", [(exact(key), exact(value[key])) for key in value]
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, [exact(item) for item in value]
-    return type(value).__name__, repr(value)
+MODES, VERSIONS = contents.MODES, contents.VERSIONS
 
 
 @pytest.fixture(params=schema.KNOWN)
@@ -66,14 +55,71 @@ def test_everything_loads_exactly(archive: Archive, mode: str) -> None:
     """Every version of every mode is what was saved, also part by part."""
     for version, data in enumerate(VERSIONS, 1):
         found = archive.load(f"runs/{mode}", version=version)
-        assert exact(found) == exact(data)
+        assert difference(found, data) is None
     for path in ("forces", "complex", "words", "empty", "odd"):
-        assert exact(archive[f"runs/{mode}/outputs/{path}"]) == exact(
-            VERSIONS[-1]["outputs"][path]
-        )
+        found = archive[f"runs/{mode}/outputs/{path}"]
+        assert difference(found, VERSIONS[-1]["outputs"][path]) is None
     record = archive.record(f"runs/{mode}")
     assert (record.version, record.mode, record.tags) == (2, mode, (mode, "t"))
-    assert exact(record.metadata) == exact(CONTENTS["METADATA"])
+    assert difference(record.metadata, contents.METADATA) is None
+
+
+def test_edits_and_rows_load_exactly(archive: Archive) -> None:
+    """Each version is what it was, with the rows that were appended to it."""
+    for version, data in enumerate(contents.EDITED, 1):
+        found = archive.load("edited", version=version)
+        assert difference(found, data) is None
+        rows = archive.open("edited", version=version).open("rows")
+        assert difference(rows[-2:], data["rows"][-2:]) is None
+    kinds = [change.kind for change in archive.history("edited")]
+    assert kinds == ["save", "append", "edit", "append"]
+    with archive.open("edited") as group:
+        group.append("rows", np.array([[10.0, 11.0]]))
+        group["outputs/energy"] = -3.8
+    wanted = contents.EDITED[-1]
+    rows, outputs = np.arange(12.0).reshape(6, 2), wanted["outputs"] | {"energy": -3.8}
+    wanted = wanted | {"rows": rows, "outputs": outputs}
+    assert difference(archive.load("edited"), wanted) is None
+    assert difference(archive.load("edited", version=2), contents.EDITED[-1]) is None
+    assert archive.verify().ok
+
+
+def test_adapted_values_load_without_a_key(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs nothing needs nobody's word, files included."""
+    monkeypatch.setenv("ARCHIVEDB_KEY", str(tmp_path / "another.key"))
+    assert difference(archive.load("adapted"), contents.ADAPTED) is None
+    file = archive["adapted/log"]
+    assert (file.name, file.read_bytes()) == ("OUTCAR", b"converged\n\0\xff")
+
+
+def test_instances_load_with_their_key_only(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every route of objects leads back today."""
+    found = archive.load("instances")
+    for name, wanted in contents.INSTANCES.items():
+        assert type(found[name]) is type(wanted)
+        if name != "template":
+            assert found[name] == wanted
+    assert vars(found["template"]) == vars(contents.INSTANCES["template"])
+    assert found["cells"][0] is found["cell"]
+    monkeypatch.setenv("ARCHIVEDB_KEY", str(tmp_path / "another.key"))
+    with pytest.raises(UntrustedPayloadError):
+        archive.load("instances")
+    stubs = archive.load("instances", objects="stub")
+    routes = {
+        name: each.route for name, each in stubs.items() if hasattr(each, "route")
+    }
+    assert routes == {
+        "cell": "dataclass",
+        "money": "reduce",
+        "colour": "enum",
+        "template": "state",
+        "function": "reference",
+    }
+    assert stubs["plain"] == 1
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -81,7 +127,7 @@ def test_objects_load_with_their_key_only(
     archive: Archive, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signatures of then are checked today."""
-    assert archive.load(f"objects/{mode}") == CONTENTS["OBJECTS"]
+    assert archive.load(f"objects/{mode}") == contents.OBJECTS
     monkeypatch.setenv("ARCHIVEDB_KEY", str(tmp_path / "another.key"))
     with pytest.raises(UntrustedPayloadError):
         archive.load(f"objects/{mode}")
@@ -91,7 +137,8 @@ def test_objects_load_with_their_key_only(
 def test_it_is_searched_listed_and_verified(archive: Archive) -> None:
     """The catalog of then answers, and every byte is still what was saved."""
     assert sorted(archive) == sorted(
-        f"{folder}/{mode}" for folder in ("objects", "runs") for mode in MODES
+        [f"{folder}/{mode}" for folder in ("objects", "runs") for mode in MODES]
+        + ["adapted", "edited", "instances"]
     )
     assert len(archive.find(project="golden")) == 3
     assert len(archive.find(big=2**70)) == 3
@@ -117,7 +164,8 @@ def test_it_goes_on(archive: Archive) -> None:
     assert archive.save({"new": 1}, "deleted").version == 1
     archive.reindex()
     assert archive.load("deleted") == {"new": 1}
-    assert exact(archive.load("runs/hdf5", version=2)) == exact(VERSIONS[-1])
+    found = archive.load("runs/hdf5", version=2)
+    assert difference(found, VERSIONS[-1]) is None
 
 
 def test_equal_data_still_has_an_equal_digest(archive: Archive) -> None:
@@ -126,7 +174,10 @@ def test_equal_data_still_has_an_equal_digest(archive: Archive) -> None:
         record = archive.save(
             VERSIONS[-1],
             f"runs/{mode}",
-            metadata=CONTENTS["METADATA"],
+            metadata=contents.METADATA,
             tags=["t", mode],
         )
         assert record.version == 2
+    for name in ("adapted", "instances"):
+        again = archive.save(getattr(contents, name.upper()), name, mode="json")
+        assert again.version == 1

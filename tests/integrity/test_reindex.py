@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
-from archivedb.store import naming
+from archivedb.formats import uuids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,13 +71,13 @@ def test_a_clock_that_went_back_harms_nothing(
 ) -> None:
     """The order is that of each history, whatever the files' names say."""
     archive.delete("hurt")
-    real = naming.uuid7
+    real = uuids.uuid7
     hour = 3_600_000 << 80
     with monkeypatch.context() as patch:
         import uuid
 
         patch.setattr(
-            naming, "uuid7", lambda *_: str(uuid.UUID(int=uuid.UUID(real()).int - hour))
+            uuids, "uuid7", lambda *_: str(uuid.UUID(int=uuid.UUID(real()).int - hour))
         )
         for number in range(4):
             archive.save({"n": number}, "hurt")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archivedb.errors import CatalogError
+from archivedb.formats import uuids
 from archivedb.store import naming
 from archivedb.store.directory import PayloadStore
 
@@ -20,10 +21,10 @@ NAME = f"{UUID}-{'0a' * 16}.h5"
 
 def test_uuids_increase(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of one process are in order, even while the clock goes back."""
-    made = [naming.uuid7() for _ in range(5000)]
+    made = [uuids.uuid7() for _ in range(5000)]
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
-    made += [naming.uuid7() for _ in range(100)]
+    made += [uuids.uuid7() for _ in range(100)]
 
     assert made == sorted(set(made))
 
@@ -31,20 +32,20 @@ def test_uuids_increase(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_uuids_are_of_version_7() -> None:
     """The time is in the first 48 bits, as RFC 9562 has it."""
     before = time.time_ns() // 1_000_000
-    made = naming.uuid7()
+    made = uuids.uuid7()
 
     assert made[14] == "7"
     assert made[19] in "89ab"
-    assert naming.uuid7_milliseconds(made) >= before
-    later = naming.uuid7_milliseconds(made) + 10_000
-    assert naming.uuid7_milliseconds(naming.uuid7(later)) > later
+    assert uuids.uuid7_milliseconds(made) >= before
+    later = uuids.uuid7_milliseconds(made) + 10_000
+    assert uuids.uuid7_milliseconds(uuids.uuid7(later)) > later
 
 
 def test_threads_share_the_order() -> None:
     """No two threads are ever given the same."""
     made: list[str] = []
     threads = [
-        threading.Thread(target=lambda: made.extend(naming.uuid7() for _ in range(500)))
+        threading.Thread(target=lambda: made.extend(uuids.uuid7() for _ in range(500)))
         for _ in range(4)
     ]
     for thread in threads:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import array
 import struct
+from collections import OrderedDict, defaultdict, deque
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from tests.support.facts import facts_of
+
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_CONTAINERS = (
+    *(list, dict, set, bytearray, array.array, deque, OrderedDict, defaultdict),
+    *(SimpleNamespace, MappingProxyType),
+    *(np.ndarray, np.matrix, np.recarray, np.ma.MaskedArray),
+    *(np.random.Generator, np.random.PCG64, np.random.SeedSequence),
+)
 
 
 def difference(left: Any, right: Any) -> str | None:
@@ -30,13 +41,15 @@ def _shareable(value: Any) -> bool:
     if type(value) is tuple:
         # The compiler and the interpreter share these as they please.
         return not all(type(item) in _PLAIN for item in value)
-    return type(value) in (list, dict, np.ndarray)
+    return type(value) in _CONTAINERS
 
 
 class _Comparison:
     def __init__(self) -> None:
         self._partner: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._todo: list[tuple[Any, Any, str, bool]] = []
+        # Facts are made for the comparison: kept, lest another take their id.
+        self._facts: list[Any] = []
 
     def run(self, left: Any, right: Any) -> str | None:
         self._todo.append((left, right, "", True))
@@ -65,6 +78,10 @@ class _Comparison:
             return self._dicts(one, two, where)
         if kind is np.ndarray:
             return self._arrays(one, two, where)
+        facts = facts_of(one), facts_of(two)
+        if facts[0] is not None and facts[1] is not None:
+            self._facts += facts
+            return self._items(*facts, where, shared=shared)
         return _leaf(one, two)
 
     def _items(self, one: Any, two: Any, where: str, *, shared: bool) -> str | None:
@@ -91,10 +108,23 @@ class _Comparison:
             # ndarray.flat and tolist would turn arrays inside into lists.
             pair = list(one.reshape(-1)), list(two.reshape(-1))
             return self._items(*pair, where, shared=True)
+        if one.dtype.kind == "T":
+            pair = [[each.dtype, *each.reshape(-1).tolist()] for each in (one, two)]
+            return self._items(*pair, where, shared=False)
+        if one.dtype.names and (one.dtype.hasobject or two.dtype.hasobject):
+            pair = [[each.dtype, *_columns(each)] for each in (one, two)]
+            self._facts += pair
+            return self._items(*pair, where, shared=True)
         return _dtypes(one.dtype, two.dtype) or _array_bits(one, two)
 
 
+def _columns(array: Any) -> list[Any]:
+    return [array[name] for name in array.dtype.names]
+
+
 def _leaf(one: Any, two: Any) -> str | None:
+    if one is two:
+        return None  # NaT and NA, of which there is one, equal nothing
     kind = type(one)
     if kind is float:
         same = _bits(one) == _bits(two)

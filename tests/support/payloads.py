@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import PayloadCorruptError, UntrustedPayloadError
+from archivedb.archive.loading import read_value
+from archivedb.errors import PayloadCorruptError
 from archivedb.formats import get_format
 from archivedb.formats.base import Draft, checked
-from archivedb.formats.envelope import Entry, Envelope, read_head
-from archivedb.values import pickled, signing
-from archivedb.values.decode import decode
+from archivedb.formats.envelope import Content, Entry, Envelope, read_head
 from archivedb.values.encode import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from archivedb.formats.base import Image, Reader
-    from archivedb.formats.envelope import Content
 
 MODES = ("hdf5", "json", "cloudpickle")
 ARCHIVE = "3f0c3f6e-0b0e-4f4e-9d5e-0123456789ab"
@@ -98,24 +96,8 @@ def open_content(mode: str, data: bytes, content: Content) -> Reader:
 def read_content(mode: str, data: bytes, content: Content) -> Any:
     """Return the value of some content, which this user must have signed if it runs."""
     reader = open_content(mode, data, content)
-    source = reader.skeleton
-    vouched = None if content.pickle is None else content.pickle.digest
-
-    def require_signed() -> None:
-        if not signing.is_trusted(content.signature, content.digest, vouched):
-            msg = "nobody trusted has signed this"
-            raise UntrustedPayloadError(msg)
-
-    def restore(number: int, node: Any) -> Any:
-        require_signed()
-        return pickled.loads(reader.fetch(number, node).data)
-
-    if content.pickle is None:
-        return decode(source, source.root, reader.fetch, restore)
-    require_signed()
-    found = reader.pickle()
-    assert found is not None
-    return pickled.loads(found[0].data, found[1])
+    root = reader.skeleton.root
+    return read_value(reader, content, root, name="it", trusts=Content.is_trusted)
 
 
 def read(mode: str, data: bytes) -> list[Any]:

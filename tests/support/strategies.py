@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import array
+import collections
+import dataclasses
+import datetime as dt
+import decimal
+import enum
 import math
+import pathlib
+import re
 import struct
-from typing import TYPE_CHECKING, Any
+import types
+import zoneinfo
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
@@ -300,11 +311,17 @@ _TAGS = (
     *("$int", "$float", "$complex", "$str", "$bytes", "$tuple", "$dict", "$numpy"),
     *("$objects", "$array", "$ref", "$unknown", "value", "hex", "shape", "dtype"),
     *("digest", "as", "class", "data", "base64", "a", "b"),
+    *("$adapted", "$object", "$parts", "$key", "state", "by", "version", "items"),
+    *("start", "values", "mapping", "call", "args"),
 )
 _WORDS = (
     *("", "a", "b", "a/a", "a/b", "b/a", "[0]", "[0]/[0]", "a/[0]", "$1", "%", "%zz"),
     *("<f8", "|O", "|V4", "<U2", "?", "str", "bytes", "list", "pickle", "array", "nan"),
     *("00", "7ff8000000000001", "0x1", "-0x", "AA==", "A", "T", "g", "M8[s]", "f8,O"),
+    *("set", "frozenset", "bytearray", "slice", "type", "mappingproxy", "$state"),
+    *("collections.deque", "collections.defaultdict", "numpy.ndarray", "os:system"),
+    *("pathlib.Path", "decimal.Decimal", "datetime.datetime", "re.Pattern", "$#0"),
+    *("reference", "enum", "storable", "dataclass", "state", "reduce", "$key#0"),
 )
 _json_leaves = st.one_of(
     st.none(),
@@ -344,3 +361,278 @@ def replaced(draw: DrawFn, tree: Any, by: SearchStrategy[Any]) -> Any:
         index = draw(st.integers(0, len(tree) - 1))
         return [*tree[:index], draw(replaced(tree[index], by)), *tree[index + 1 :]]
     return draw(by)
+
+
+# Everything that has an adapter, or is an object --------------------------------
+
+
+class Colour(enum.Enum):
+    """An Enum."""
+
+    RED = "r"
+    GREEN = ("g", 1)
+
+
+class Task(enum.Flag):
+    """A Flag."""
+
+    RELAX = 1
+    MD = 2
+
+
+class Pair(NamedTuple):
+    """A namedtuple."""
+
+    left: Any
+    right: Any
+
+    def __eq__(self, other: object) -> bool:
+        """Compare types and bits, too."""
+        from tests.support.exact import difference
+
+        return type(other) is Pair and difference([*self], [*other]) is None
+
+    __hash__ = tuple.__hash__
+
+
+class _Alike:
+    """Objects that are equal if all their attributes are the same."""
+
+    def __eq__(self, other: object) -> bool:
+        """Compare types and bits, too."""
+        from tests.support.exact import difference
+
+        if type(other) is not type(self):
+            return NotImplemented
+        return difference(self._facts(), other._facts()) is None  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _facts(self) -> Any:
+        return dict(self.__dict__)
+
+
+@dataclasses.dataclass(eq=False)
+class Fields(_Alike):
+    """A dataclass."""
+
+    x: Any
+    y: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """A frozen dataclass, which can be a key."""
+
+    n: int
+    text: str
+
+
+class Plain(_Alike):
+    """An object that knows nothing of storages."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.x, self.y = x, y
+
+
+class Slotted(_Alike):
+    """One whose attributes are slots."""
+
+    __slots__ = ("x", "y")
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.x, self.y = x, y
+
+    def _facts(self) -> Any:
+        return [self.x, self.y]
+
+
+class Stateful(Plain):
+    """One whose state is whatever ``x`` is, and never false."""
+
+    def __getstate__(self) -> Any:
+        """Return a tuple."""
+        return (self.x, [self.y])
+
+    def __setstate__(self, state: Any) -> None:
+        """Take it back."""
+        self.x, (self.y,) = state
+
+
+class Called(Plain):
+    """One that is called with what it consists of."""
+
+    def __reduce__(self) -> Any:
+        """Return the call."""
+        return Called, (self.x, self.y)
+
+
+class Filled(list[Any], _Alike):
+    """A list that reduces to all six parts but a setter."""
+
+    def __reduce__(self) -> Any:
+        """Return call, state, and items."""
+        return Filled, (), dict(self.__dict__) or None, iter(list(self))
+
+    __eq__ = _Alike.__eq__
+    __hash__ = None  # type: ignore[assignment]
+
+    def _facts(self) -> Any:
+        return [[*self], dict(self.__dict__)]
+
+
+def _set_state(value: Any, state: Any) -> None:
+    value.x, value.y = state["kept"]
+
+
+class Told(Plain):
+    """One that says what sets its state."""
+
+    def __reduce__(self) -> Any:
+        """Return six parts."""
+        return Told, (None, None), {"kept": [self.x, self.y]}, None, None, _set_state
+
+
+class Table(_Alike):
+    """One that holds something of pandas."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def _facts(self) -> Any:
+        held = self.held
+        columns = [held] if held.ndim == 1 else [held[name] for name in held.columns]
+        return [
+            [type(held), held.ndim, list(held.index), repr(held.index)],
+            [
+                (str(each.name), str(each.dtype), each.to_numpy(object))
+                for each in columns
+            ],
+        ]
+
+
+zones = st.one_of(
+    st.none(),
+    st.just(dt.UTC),
+    st.sampled_from(["Europe/Berlin", "Asia/Kolkata"]).map(zoneinfo.ZoneInfo),
+    st.integers(-86399, 86399).map(lambda n: dt.timezone(dt.timedelta(seconds=n))),
+)
+dates = st.one_of(
+    st.datetimes(),
+    st.builds(
+        lambda naive, zone, fold: naive.replace(tzinfo=zone, fold=fold),
+        st.datetimes(),
+        zones,
+        st.integers(0, 1),
+    ),
+    st.dates(),
+    st.times(),
+    st.timedeltas(),
+)
+exact_numbers = st.one_of(
+    st.decimals(), st.fractions(), st.sampled_from([decimal.Decimal("-0.00")])
+)
+names = st.one_of(
+    st.uuids(),
+    st.text("ab./\\é", max_size=6).map(pathlib.PurePosixPath),
+    st.sampled_from([re.compile("a+", re.IGNORECASE), re.compile(b"\0[\xff]")]),
+    st.sampled_from([int, list, np.float64, ..., NotImplemented]),
+    st.sampled_from([*Colour, *Task, Task(0), Task(3)]),
+    st.builds(range, st.integers(), st.integers(), st.integers(1, 9)),
+    st.builds(slice, st.none() | st.integers(), st.none() | texts),
+)
+buffers = st.one_of(
+    st.binary(max_size=8).map(bytearray),
+    st.lists(doubles, max_size=3).map(lambda items: array.array("d", items)),
+    st.builds(
+        lambda pairs, fill: np.ma.masked_array(
+            [item for item, _ in pairs],
+            [mask for _, mask in pairs],
+            fill_value=fill,
+            dtype="f8",
+        ),
+        st.lists(st.tuples(st.floats(), st.booleans()), max_size=3),
+        st.integers(-9, 9),
+    ),
+    st.lists(st.text(max_size=3), max_size=3).map(
+        lambda words: np.array(words, np.dtypes.StringDType())
+    ),
+)
+
+
+def _tables() -> SearchStrategy[Any]:
+    pd = pytest.importorskip("pandas")
+    numbers = st.lists(st.floats(), min_size=2, max_size=2)
+    words = st.lists(st.sampled_from(["a", "é", None]), min_size=2, max_size=2)
+    labels = st.sampled_from([["a", "b"], [1, 1], [0.5, "x"]])
+    return st.one_of(
+        st.builds(lambda x, at: Table(pd.Series(x, at, name="x")), numbers, labels),
+        st.builds(
+            lambda x, y, at: Table(
+                pd.DataFrame({"x": x, "y": y, "z": pd.Categorical(y)}, index=at)
+            ),
+            numbers,
+            words,
+            labels,
+        ),
+        st.sampled_from(["2026", "1970-01-01T00:00:00.000000001"]).map(pd.Timestamp),
+        st.sampled_from([pd.NaT, pd.NA, pd.Timedelta(3, "ns"), pd.Period("2026", "M")]),
+    )
+
+
+rich_leaves = st.one_of(
+    *(dates, exact_numbers, names, buffers),
+    *(st.deferred(_tables), leaves),
+)
+hashable = st.one_of(
+    *(keys, keys, dates, st.uuids(), st.fractions()),
+    st.decimals(allow_nan=False),
+    st.sampled_from([*Colour, Task.MD, int, float]),
+    st.builds(Frozen, st.integers(0, 3), st.text(max_size=2)),
+    st.builds(Pair, keys, keys),
+    st.frozensets(st.integers(-3, 3), max_size=3),
+)
+members = st.one_of(
+    *(st.none(), integers, texts, st.binary(max_size=3)),
+    st.floats(allow_nan=False),
+    st.tuples(st.integers(0, 3), texts),
+)
+
+
+def _rich_containers(below: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    some = st.lists(below, max_size=3)
+    named = st.dictionaries(st.sampled_from(["x", "y", "a/b", "$x"]), below, max_size=3)
+    return st.one_of(
+        some,
+        some.map(tuple),
+        st.dictionaries(texts, below, max_size=3),
+        st.dictionaries(hashable, below, max_size=3),
+        object_arrays_of(below),
+        st.sets(members, max_size=4),
+        st.frozensets(members, max_size=4),
+        st.builds(collections.deque, some, st.sampled_from([None, 3, 9])),
+        st.dictionaries(hashable, below, max_size=3).map(collections.OrderedDict),
+        st.builds(
+            collections.defaultdict, st.sampled_from([None, list, np.float64]), named
+        ),
+        named.map(lambda items: types.SimpleNamespace(**items)),
+        named.map(types.MappingProxyType),
+        *(
+            st.builds(cls, below, below)
+            for cls in (Pair, Fields, Plain, Slotted, Stateful, Called, Told)
+        ),
+        st.builds(_filled, some, named),
+        # One object in several places.
+        below.map(lambda item: [item, {"again": item}, (item,)]),
+        below.map(lambda item: Plain(item, [item])),
+    )
+
+
+def _filled(items: list[Any], attributes: dict[str, Any]) -> Filled:
+    made = Filled(items)
+    made.__dict__.update(attributes)
+    return made
+
+
+rich_trees = st.recursive(rich_leaves, _rich_containers, max_leaves=10)
+rich_values = shown(rich_trees)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +31,19 @@ def lines(value: Any) -> list[Node]:
 
 
 SHARED = [1]
+
+
+class Colour(enum.Enum):
+    """An enum."""
+
+    RED = 1
+
+
+@dataclasses.dataclass
+class Cell:
+    """A dataclass."""
+
+    a: float
 
 
 @pytest.mark.parametrize(
@@ -64,12 +83,48 @@ def test_kinds_and_texts(value: Any, kind: str, text: str) -> None:
     assert (first.depth, first.label, first.path) == (0, "x", "x")
 
 
-def test_objects() -> None:
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({1, 2}, "set [1, 2]"),
+        (Decimal("1.10"), "decimal.Decimal '1.10' (adapter)"),
+        (Path("a/b"), "pathlib.Path 'a/b' (adapter)"),
+        (deque([1], 3), "collections.deque (adapter)"),
+        (range(3), "range"),
+        (Fraction, "type 'fractions:Fraction'"),
+        (Colour.RED, f"{__name__}:Colour.RED (enum)"),
+        (Cell(4.05), f"{__name__}:Cell (dataclass)"),
+        (len, "builtins:len (reference)"),
+    ],
+    ids=str,
+)
+def test_objects(value: Any, text: str) -> None:
     """An object is shown by its class, which is not imported."""
-    first = lines({"x": {1, 2}})[0]
-    assert first.kind == "object"
-    assert first.text.startswith("builtins:set (")
-    assert first.text.endswith(", cloudpickle)")
+    first = lines({"x": value})[0]
+    assert (first.kind, first.text) == ("object", text)
+
+
+def test_pickles() -> None:
+    """What only cloudpickle can take is shown by its class and size."""
+    (only,) = lines({"x": lambda: 1})
+    assert only.kind == "object"
+    assert only.text.startswith("builtins:function (")
+    assert only.text.endswith(" B, cloudpickle)")
+
+
+def test_what_is_in_an_object() -> None:
+    """The state of an object is shown below it, as that of a group."""
+    value = {"cell": Cell(4.05), "queue": deque([{"a": 1}]), "kinds": {Cell: 1}}
+    assert [(node.depth, node.path, node.text) for node in lines(value)] == [
+        (0, "cell", f"{__name__}:Cell (dataclass)"),
+        (1, "cell/a", "4.05"),
+        (0, "queue", "collections.deque (adapter)"),
+        (1, "queue/items", "1 item"),
+        (2, "queue/items/[0]", "1 key"),
+        (3, "queue/items/[0]/a", "1"),
+        (0, "kinds", "1 key"),
+        (1, "kinds/$#0", "1"),
+    ]
 
 
 def test_ints_of_any_size() -> None:
