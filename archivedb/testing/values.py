@@ -205,7 +205,6 @@ VALUES: dict[str, Callable[[], Any]] = {
     "bools of other bytes": lambda: np.array([0, 1, 2, 255], "u1").view("?"),
     "nans in an array": lambda: np.array([_nan(0xFFF8000000000007), -0.0, np.inf]),
     "masked array": lambda: np.ma.masked_array([1, 2, 3], [False, True, False]),
-    "large array": lambda: np.arange(1 << 20, dtype="<f8"),
     "object array": lambda: array_of("O", (2, 2)),
     "datetimes": lambda: [
         dt.datetime(2026, 1, 2, 3, 4, 5, 6, dt.UTC),
