@@ -98,18 +98,12 @@ def _is_bound(value: Any) -> bool:
 
 def _adapted(adapter: Adapter, value: Any) -> Route:
     state = adapter.pack(value)
-    # What is equal to nothing but itself must come back as one object; what
-    # is a value, like a date, is found again only where it is written out.
-    tracked = type(state) not in _SCALARS or not is_value(adapter.cls)
     return Route(
         {"$adapted": adapter.kind},
         state,
         needs=adapter.make is None,
-        tracked=tracked and state is not None,
+        tracked=state is not None,  # a kind without a state has one instance
     )
-
-
-_SCALARS = frozenset({bool, bytes, complex, float, int, str})
 
 
 def is_value(cls: type) -> bool:
