@@ -238,7 +238,7 @@ def read_value(  # noqa: PLR0913 - what a reading consists of
 
     # Functions and classes stored by value know what they share with the rest
     # only in the pickle of the whole; all else is as exact in its parts.
-    if source.has_pickles and objects == "restore" and node is source.root:
+    if source.has_functions and objects == "restore" and node is source.root:
         require_trusted()
         if not _needs_parts(source):
             with suppress(RestoreError):

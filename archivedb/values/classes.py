@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import functools
 import sys
-import types
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import RestoreError
+from archivedb.values import mainclasses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-C = TypeVar("C", bound=type)
-Upgrade = "Callable[[dict[str, Any]], dict[str, Any]]"
 
 _RENAMED: dict[str, Any] = {}
 _UPGRADES: dict[type, list[tuple[str, Callable[[Any], Any]]]] = {}
@@ -92,6 +89,14 @@ def find(where: str) -> Any:
             'around it with objects="stub"'
         )
         raise RestoreError(msg) from error
+
+
+def present(value: Any) -> Any:
+    """Return what a class that was stored along is by now, and all else as it is."""
+    if not isinstance(value, type):
+        return value
+    known = _RENAMED.get(name_of(value))
+    return mainclasses.current(value) if known is None else known
 
 
 def renamed(old: str, new: Any) -> None:
@@ -192,11 +197,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except (metadata.PackageNotFoundError, ValueError):
         return None
-
-
-FUNCTIONS = (
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    type,
-)
-"""What is stored by its name, where it has one."""

@@ -3,8 +3,8 @@ The way back: a skeleton and its arrays become the Python value.
 
 Each container is a generator that asks for what is in it, and one loop runs
 them all, so no depth is too deep.  Containers are made first and filled
-afterwards, so cycles close; what a cycle leads to that does not exist yet, a
-tuple, is patched in at the end.
+afterwards, so cycles close; a tuple that is needed before it is whole is begun
+once more, with what is there by then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.errors import ArchiveError, DecodeError
-from archivedb.values import pickled, scalars, skeleton
+from archivedb.values import classes, pickled, scalars, skeleton
 from archivedb.values.adapters import adapter_named
 from archivedb.values.arrays import joined, value_of
 from archivedb.values.objects import Objects, Stub, pickle_stub, restore
@@ -23,7 +23,6 @@ from archivedb.values.objects import Objects, Stub, pickle_stub, restore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archivedb.values.adapters import Adapter
     from archivedb.values.arrays import Fetch
     from archivedb.values.dtypes import AnyArray, Bytes
     from archivedb.values.objects import Walk
@@ -61,23 +60,6 @@ def _no_array(number: int, _node: Tree) -> Bytes:
     raise DecodeError(msg)
 
 
-class _Hole:
-    """
-    What stands for a tuple that cannot be made yet.
-
-    Attributes:
-        node: Its node, if it is being made further up.
-        items: Its items, if it waits for another hole among them.
-
-    """
-
-    __slots__ = ("items", "node")
-
-    def __init__(self, node: Tree, items: list[Any] | None = None) -> None:
-        self.node = node
-        self.items = items
-
-
 def _adapting(kind: str, function: Callable[..., Any], *args: Any) -> Any:
     """Call an adapter; what it raises says that the state is not one of its own."""
     try:
@@ -89,11 +71,8 @@ def _adapting(kind: str, function: Callable[..., Any], *args: Any) -> Any:
         raise DecodeError(msg) from error
 
 
-def _unpacked(adapter: Adapter, packed: Any, *, whole: bool) -> Any:
-    if not whole or adapter.unpack is None:
-        msg = f"the skeleton has a {adapter.kind} that would have to be made of itself"
-        raise DecodeError(msg)
-    return _adapting(adapter.kind, adapter.unpack, packed)
+def _no_state(state: Any) -> Any:
+    raise TypeError(state)
 
 
 class _Reader:
@@ -107,10 +86,8 @@ class _Reader:
         # By the identity of nodes, which the skeleton keeps alive.
         self._built: dict[int, Any] = {}
         self._begun: set[int] = set()
-        # What holds holes, and what has to wait until they are filled.
-        self._patches: list[tuple[Any, Any, _Hole]] = []
-        self._waiting: list[_Hole] = []
-        self._late: list[Callable[[], None]] = []
+        # How much there was when a tuple was begun last.
+        self._entered: dict[int, int] = {}
 
     def run(self, node: Tree) -> Any:
         stack: list[Walk] = []
@@ -120,7 +97,7 @@ class _Reader:
                 stack.append(value)
                 value = None
             elif not stack:
-                return self._finish(value)
+                return value
             try:
                 node = stack[-1].send(value)
             except StopIteration as stop:
@@ -128,26 +105,6 @@ class _Reader:
                 value = stop.value
             else:
                 value = self._start(node)
-
-    def _finish(self, root: Any) -> Any:
-        """Make the tuples that waited, put them in place, then fill the objects."""
-
-        def filled(value: Any) -> Any:
-            if type(value) is not _Hole:
-                return value
-            if value.items is None:
-                return filled(self._built[id(value.node)])
-            return self._built[id(value)]
-
-        for hole in self._waiting:
-            # Each waits for tuples further up, or for one that is made by now.
-            items = map(filled, hole.items or ())
-            self._built[id(hole)] = tuple(items)
-        for holder, slot, hole in self._patches:
-            holder[slot] = filled(hole)
-        for action in self._late:
-            action()
-        return filled(root)
 
     def _start(self, node: Tree) -> Any:
         """Return the value of a node, or the generator that makes it."""
@@ -161,8 +118,8 @@ class _Reader:
         if self._source.shares and id(node) in self._built:
             return self._built[id(node)]
         if id(node) in self._begun:
-            if skeleton.tag_of(node) == "$tuple":
-                return _Hole(node)
+            if skeleton.tag_of(node) == "$tuple" and self._has_grown(node):
+                return self._tuple(node)
             msg = "the skeleton has a value that would have to be made of itself"
             raise DecodeError(msg)
         if kind is list:
@@ -176,14 +133,17 @@ class _Reader:
             raise DecodeError(msg)
         return read(self, node)
 
-    def _put(self, holder: Any, slot: Any, value: Any) -> None:
-        holder[slot] = value
-        if type(value) is _Hole:
-            self._patches.append((holder, slot, value))
+    def _has_grown(self, node: Tree) -> bool:
+        """
+        Return whether beginning a tuple once more can lead to its end.
 
-    def _mark(self) -> tuple[int, int]:
-        """Return what tells whether holes have turned up since."""
-        return len(self._patches), len(self._waiting)
+        What is in it refers to it.  Its items that are there by now need not
+        be made, so that it can be whole before those that wait for it; but if
+        none has come since, there would be no end.
+        """
+        before, now = self._entered.get(id(node), -1), len(self._built)
+        self._entered[id(node)] = now
+        return now > before
 
     # Containers ---------------------------------------------------------
 
@@ -192,7 +152,7 @@ class _Reader:
         self._built[id(node)] = made
         for index, child in enumerate(node):
             if type(child) is dict or type(child) is list:
-                self._put(made, index, (yield child))
+                made[index] = yield child
         return made
 
     def _dict(self, node: dict[str, Tree]) -> Walk:
@@ -207,7 +167,7 @@ class _Reader:
             kind = type(child)
             if kind is dict or kind is list:
                 # The key is there already, so its order does not change.
-                self._put(made, key, (yield child))
+                made[key] = yield child
         return made
 
     def _pairs(self, node: Tree) -> Walk:
@@ -218,12 +178,10 @@ class _Reader:
                 key: Any = written
             elif skeleton.is_object_key(written):
                 key = yield written[skeleton.KEY_TAG]
-                if type(key) is _Hole:
-                    raise TypeError(key)
             else:
                 key = decode_inline(written)
             made[key] = None
-            self._put(made, key, (yield child))
+            made[key] = yield child
         return made
 
     def _tuple(self, node: Tree) -> Walk:
@@ -234,12 +192,9 @@ class _Reader:
                 items.append((yield child))
             else:
                 items.append(child)
+        # Whoever needed it in between has made it, and that is the one.
+        made = self._built.setdefault(id(node), tuple(items))
         self._begun.discard(id(node))
-        made: Any = tuple(items)
-        if any(type(item) is _Hole for item in items):
-            made = _Hole(node, items)
-            self._waiting.append(made)
-        self._built[id(node)] = made
         return made
 
     def _array_of_objects(self, node: Tree) -> Walk:
@@ -248,7 +203,7 @@ class _Reader:
         made = flat.reshape(tuple(node["shape"]))
         self._built[id(node)] = made
         for index, child in enumerate(items):
-            self._put(flat, index, (yield child))
+            flat[index] = yield child
         return made
 
     # Objects ------------------------------------------------------------
@@ -261,7 +216,6 @@ class _Reader:
             if not self._objects.stub:
                 raise
             return self._stub(node, Stub(str(kind), "adapter"))
-        mark = self._mark()
         make, fill = adapter.make, adapter.fill
         if make is not None and fill is not None:
             made = self._built[id(node)] = _adapting(kind, make, state)
@@ -271,9 +225,9 @@ class _Reader:
         self._begun.discard(id(node))
         try:
             if make is not None and fill is not None:
-                self._when_whole(mark, lambda: _adapting(kind, fill, made, packed))
+                _adapting(kind, fill, made, packed)
             else:
-                made = _unpacked(adapter, packed, whole=self._mark() == mark)
+                made = _adapting(kind, adapter.unpack or _no_state, packed)
         except DecodeError:
             # What it holds may be a stub, and so nothing that it could take.
             if not self._stubbed:
@@ -287,8 +241,6 @@ class _Reader:
         self._stubbed = True
         self._built[id(node)] = made
         state = (yield node["state"]) if "state" in node else None
-        if type(state) is _Hole:
-            raise TypeError(state)
         object.__setattr__(made, "state", state)
         return made
 
@@ -296,15 +248,12 @@ class _Reader:
         if self._objects.stub:
             return self._stub(node, Stub(str(node["$object"]), str(node["by"])))
         self._require_allowed()
-        mark = self._mark()
         self._begun.add(id(node))
 
         def made(value: Any) -> None:
             self._built[id(node)] = value
 
-        value = yield from restore(
-            node, lambda action: self._when_whole(mark, action), made
-        )
+        value = yield from restore(node, made)
         self._begun.discard(id(node))
         self._built[id(node)] = value
         return value
@@ -313,13 +262,6 @@ class _Reader:
         if not self._allowed:
             self._objects.require()
             self._allowed = True
-
-    def _when_whole(self, mark: tuple[int, int], action: Callable[[], None]) -> None:
-        """Do it now, or at the end if there are holes in what it needs."""
-        if self._mark() == mark and not self._late:
-            action()
-        else:
-            self._late.append(action)
 
     # Arrays -------------------------------------------------------------
 
@@ -330,10 +272,18 @@ class _Reader:
             made = pickle_stub(node)
         elif stands_for == "pickle":
             self._require_allowed()
-            made = pickled.loads(self._fetch(number, node).data)
+            made = classes.present(self._unpickled(number, node))
         else:
             made = value_of(node, self._fetch(number, node))
         self._built[id(node)] = made
+        return made
+
+    def _unpickled(self, number: int, node: Tree) -> Any:
+        known = pickled.remembered(node["digest"])
+        if known is not None:
+            return known
+        made = pickled.loads(self._fetch(number, node).data)
+        pickled.remember(node["digest"], made)
         return made
 
     def _parts(self, node: Tree) -> AnyArray:

@@ -151,7 +151,7 @@ class _Walk:
         # Trails below which nothing may refer to a certain object: it will
         # not exist before they do.  And those of tuples, which are made late.
         self._needed: dict[int, tuple[Any, Any]] = {}
-        self._tuples: set[int] = set()
+        self._tuples: dict[int, Any] = {}
 
     def run(self, value: Any, at: tuple[str, ...] = ()) -> skeleton.Tree:
         root: list[skeleton.Tree] = [None]
@@ -204,7 +204,7 @@ class _Walk:
 
     def _node(self, value: Any, trail: Any, depth: int) -> skeleton.Tree:
         kind = type(value)
-        if isinstance(value, np.generic):
+        if issubclass(kind, np.generic):  # not isinstance: a __class__ may lie
             tree = scalars.numpy_tree(value)
             if tree is not None:
                 return tree
@@ -244,7 +244,7 @@ class _Walk:
             raise EncodeError(msg)
 
     def _tuple(self, value: tuple[Any, ...], trail: Any, depth: int) -> skeleton.Tree:
-        self._tuples.add(id(trail))
+        self._tuples[id(trail)] = trail
         return self._items("$tuple", value, trail, depth)
 
     def _numpy_array(self, value: AnyArray, trail: Any, depth: int) -> skeleton.Tree:
@@ -265,7 +265,8 @@ class _Walk:
             msg = f"{_where(trail)}: {error}"
             raise EncodeError(msg) from error
         except Exception as error:
-            msg = f"{_where(trail)}: {_named(value)} cannot be stored: {error}"
+            said = pickled.said(error)
+            msg = f"{_where(trail)}: {_named(value)} cannot be stored: {said}"
             raise EncodeError(msg) from error
         if route is None:
             return self._pickle(value, trail)
@@ -296,6 +297,12 @@ class _Walk:
             return leaf(self, state, trail)
         if type(state) is dict and isinstance(route.needs, frozenset):
             return self._dict(state, trail, depth, route.needs)
+        if type(state) not in _NATIVE:
+            msg = (
+                f"{_where(trail)}: the adapter of {route.head.get('$adapted')} made a "
+                f"{type(state).__name__} of it, which is no state: see `Adapter`"
+            )
+            raise EncodeError(msg)
         return _NATIVE[type(state)](self, state, trail, depth)
 
     def _refuse_inline(self, value: Any, trail: Any) -> None:
@@ -384,6 +391,7 @@ class _Walk:
         self.executable = True
         node = self._array(np.frombuffer(raw, np.uint8), "pickle", trail)
         node["class"] = pickled.class_name(value)
+        pickled.remember(node["digest"], value)
         return node
 
     # Arrays -------------------------------------------------------------

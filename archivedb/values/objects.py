@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archivedb.errors import ArchiveError, DecodeError, RestoreError
+from archivedb.errors import DecodeError, PayloadError, RestoreError
 from archivedb.values import classes, storable
 from archivedb.values.routes import fill_defaults
 
@@ -82,6 +82,9 @@ def pickle_stub(node: Tree) -> Stub:
     )
 
 
+_THROUGH = (PayloadError, RestoreError)
+
+
 class _Failing:
     """Turns what a class raises into a `RestoreError` that names it."""
 
@@ -92,7 +95,9 @@ class _Failing:
         """Do nothing."""
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ArchiveError):
+        # A storage's own errors too: a key that is missing in the state is not
+        # one that is missing where the object is asked for.
+        if isinstance(error, Exception) and not isinstance(error, _THROUGH):
             msg = (
                 f"{self._name} refuses what was stored of it: "
                 f"{type(error).__name__}: {error}; load what is around it with "
@@ -101,14 +106,12 @@ class _Failing:
             raise RestoreError(msg) from error
 
 
-def restore(node: Tree, late: Callable[[Callable[[], None]], None], made: Any) -> Walk:
+def restore(node: Tree, made: Callable[[Any], None]) -> Walk:
     """
     Restore an ``$object``.
 
     Args:
         node: Its node.
-        late: Takes what can be done only once everything else is there; does
-            it at once if nothing is missing.
         made: Called with the object as soon as it exists.
 
     """
@@ -122,7 +125,7 @@ def restore(node: Tree, late: Callable[[Callable[[], None]], None], made: Any) -
         cls = yield node["class"]
     elif by != "reduce" or "call" not in node["state"]:
         cls = classes.find(name)
-    return (yield from route(_Job(name, node, cls, late, made)))
+    return (yield from route(_Job(name, node, cls, made)))
 
 
 @dataclass(slots=True)
@@ -132,7 +135,6 @@ class _Job:
     name: str
     node: Tree
     cls: Any
-    late: Callable[[Callable[[], None]], None]
     made: Callable[[Any], None]
 
     @property
@@ -168,16 +170,11 @@ def _fields(job: _Job) -> Walk:
     with _Failing(job.name):
         value = object.__new__(job.cls)
     job.made(value)
-    state = yield job.node["state"]
-
-    def fill() -> None:
-        known = job.upgraded(state)
-        with _Failing(job.name):
-            for name, item in known.items():
-                object.__setattr__(value, name, item)
-            fill_defaults(job.cls, value, known)
-
-    job.late(fill)
+    known = job.upgraded((yield job.node["state"]))
+    with _Failing(job.name):
+        for name, item in known.items():
+            object.__setattr__(value, name, item)
+        fill_defaults(job.cls, value, known)
     return value
 
 
@@ -186,7 +183,7 @@ def _state(job: _Job) -> Walk:
         value = job.cls.__new__(job.cls)
     job.made(value)
     state = yield job.node["state"]
-    job.late(lambda: _set_state(job, value, job.upgraded(state)))
+    _set_state(job, value, job.upgraded(state))
     return value
 
 
@@ -207,27 +204,23 @@ def _reduce(job: _Job) -> Walk:
     pairs = (yield parts["pairs"]) if "pairs" in parts else None
     setter = (yield parts["setter"]) if "setter" in parts else None
     state = (yield parts["state"]) if "state" in parts else None
-
-    def fill() -> None:
+    with _Failing(job.name):
+        _extend(value, items, pairs)
+    if state is None:
+        return value
+    known = job.upgraded(state)
+    if setter is None:
+        _set_state(job, value, known)
+    else:
         with _Failing(job.name):
-            _extend(value, items, pairs)
-        if state is not None:
-            known = job.upgraded(state)
-            if setter is None:
-                _set_state(job, value, known)
-            else:
-                with _Failing(job.name):
-                    setter(value, known)
-
-    job.late(fill)
+            setter(value, known)
     return value
 
 
 def _extend(value: Any, items: Any, pairs: Any) -> None:
     if items is not None:
-        extend = getattr(value, "extend", None)
-        if extend is not None:
-            extend(items)
+        if hasattr(type(value), "extend"):
+            value.extend(items)
         else:
             for item in items:
                 value.append(item)
@@ -239,9 +232,9 @@ def _extend(value: Any, items: Any, pairs: Any) -> None:
 def _set_state(job: _Job, value: Any, state: Any) -> None:
     """Do what unpickling does with a state."""
     with _Failing(job.name):
-        own = getattr(value, "__setstate__", None)
-        if own is not None:
-            own(state)
+        # Of the class: a __getattr__ may need the state that is not there yet.
+        if getattr(type(value), "__setstate__", None) is not None:
+            value.__setstate__(state)
             return
         slots = None
         if isinstance(state, tuple) and len(state) == 2:  # noqa: PLR2004 - pickle's pair

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.errors import EncodeError, RestoreError
+from archivedb.values import classes, mainclasses
 from archivedb.values.dtypes import array_bytes, holds_bytes
 from archivedb.values.file import File
 
@@ -54,7 +55,7 @@ def dumps(
         )
 
         def reducer_override(self, obj: Any) -> Any:
-            if type(obj) in weakref.ProxyTypes:
+            if any(type(obj) is proxy for proxy in weakref.ProxyTypes):
                 msg = "a weak proxy is not pickled"
                 raise pickle.PicklingError(msg)
             if type(obj) is File:
@@ -65,6 +66,8 @@ def dumps(
                 return exact_numpy(obj, PROTOCOL)
             if isinstance(obj, BaseException) and type(obj) not in _REGISTERED:
                 return whole_exception(obj, obj.__reduce_ex__(PROTOCOL))
+            if isinstance(obj, type):
+                _identify(obj)
             return _whole_class(obj, super().reducer_override(obj))
 
     out = io.BytesIO()
@@ -74,9 +77,16 @@ def dumps(
         msg = f"a value of type {class_name(value)} is nested too deeply to be pickled"
         raise EncodeError(msg) from error
     except Exception as error:
-        msg = f"a value of type {class_name(value)} cannot be stored: {error}"
+        msg = f"a value of type {class_name(value)} cannot be stored: {said(error)}"
         raise EncodeError(msg) from error
     return out.getvalue()
+
+
+def said(error: Exception) -> str:
+    """Return what an error says, with its type if that alone is not clear."""
+    if isinstance(error, (TypeError, pickle.PicklingError, EncodeError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 _REGISTERED = copyreg.dispatch_table
@@ -91,6 +101,8 @@ def whole_exception(error: BaseException, parts: Any) -> Any:
     forgotten: dict[str, Any] = {}
     if error.__cause__ is not None:
         forgotten["__cause__"] = error.__cause__
+    elif error.__suppress_context__:
+        forgotten["__suppress_context__"] = True
     if isinstance(error, (AttributeError, NameError)) and error.name is not None:
         forgotten["name"] = error.name
     if not forgotten:
@@ -100,6 +112,26 @@ def whole_exception(error: BaseException, parts: Any) -> Any:
     return call, args, {**(state or {}), **forgotten}, *more
 
 
+def _identify(cls: type) -> None:
+    """Give a class that is pickled by value a name of its own that lasts."""
+    # cloudpickle would draw lots, so that no two runs of a script would give
+    # the same bytes; where it keeps its lots is its own affair, and may move.
+    import cloudpickle.cloudpickle as inside
+
+    known = getattr(inside, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", None)
+    by_name = getattr(inside, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
+    lock = getattr(inside, "_DYNAMIC_CLASS_TRACKER_LOCK", None)
+    if known is None or by_name is None or lock is None or cls in known:
+        return
+    if classes.reference(cls) is not None:
+        return  # it will be imported
+    name = mainclasses.identity(cls)
+    if name is not None:
+        with lock:
+            by_name.setdefault(name, cls)
+            known[cls] = name
+
+
 def _whole_class(value: Any, reduced: Any) -> Any:
     """Add to a class that is pickled by value its slots, and its whole name."""
     # Of cloudpickle's, which makes a class of name, bases and these keywords
@@ -107,6 +139,9 @@ def _whole_class(value: Any, reduced: Any) -> Any:
     if not isinstance(value, type) or not isinstance(reduced, tuple):
         return reduced
     call, args, *rest = reduced
+    if rest and isinstance(rest[0], tuple) and isinstance(rest[0][0], dict):
+        # copyreg's own note, made when the first instance is taken apart.
+        rest[0][0].pop("__slotnames__", None)
     if getattr(call, "__name__", "") != "_make_skeleton_class":
         return reduced
     more: dict[str, Any] = {"__qualname__": value.__qualname__}
@@ -153,6 +188,24 @@ def _refuse_view(view: memoryview) -> tuple[Any, ...]:
 def _refuse_file(file: io.TextIOWrapper) -> tuple[Any, ...]:
     msg = f"{file!r} is an open file; store its text, or its path"
     raise pickle.PicklingError(msg)
+
+
+_CLASSES: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+
+
+def remember(hashed: str, value: Any) -> None:
+    """Remember what a pickle holds, if that is a class; the digest is its own."""
+    if isinstance(value, type):
+        _CLASSES[hashed] = value
+
+
+def remembered(hashed: str) -> type | None:
+    """
+    Return the class that a pickle holds, if it is there already.
+
+    Unpickling it would set every attribute of that very class anew.
+    """
+    return _CLASSES.get(hashed)
 
 
 def loads(data: bytes | memoryview, buffers: Iterable[Any] = ()) -> Any:

@@ -6,7 +6,9 @@ https://docs.python.org/3/library/pickle.html#object.__reduce__
 
 from __future__ import annotations
 
+import collections
 import copyreg
+import inspect
 import pickle
 import types
 from typing import Any
@@ -50,6 +52,7 @@ def reduced(value: Any, cls: type) -> Route:
         msg = f"its __reduce__ returned {parts!r:.60}, not two to six parts"
         raise EncodeError(msg)
     call, args, *rest = parts
+    _require_makes(call, args, cls)
     state, items, pairs, setter = (*rest, None, None, None, None)[:4]
     made = _made_by(call, args, cls)
     bare = not made and items is pairs is setter is None
@@ -63,11 +66,56 @@ def reduced(value: Any, cls: type) -> Route:
         made["pairs"] = _pairs(list(pairs))
     if setter is not None:
         made["setter"] = setter
-    route = instance(cls, "reduce", made)
+    # Whatever is called knows the class.
+    route = instance(cls, "reduce", made, needs_class="call" not in made)
     route.needs = BEFORE
-    if "call" in made:
-        route.cls = None  # whatever is called knows it
     return route
+
+
+def _require_makes(call: Any, args: Any, cls: type) -> None:
+    """
+    Raise if it can be seen that an object would not be made again as it is.
+
+    Nothing is called for it: that could write over a file, or use up what the
+    object holds.
+    """
+    said = None
+    kwargs: Any = {}
+    target: Any = None
+    if cls in _ITERATORS:
+        said = "it would come back as an iterator over a list"
+    elif call is _NEW or call is _NEW_EX:
+        owner, *args = args
+        if call is _NEW_EX:
+            args, kwargs = args
+        target, args = owner.__new__, (owner, *args)
+    elif isinstance(call, type) and type(call) is type:
+        target, args = call.__init__, (None, *args)  # type: ignore[misc]
+        if call in _PLAIN and call is not cls:
+            said = f"it would come back as a {classes.name_of(call)}"
+    if isinstance(target, types.FunctionType):
+        try:
+            inspect.signature(target).bind(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            said = f"what its __reduce__ says would not make it again: {error}"
+    if said is not None:
+        msg = f"a value of type {classes.name_of(cls)} cannot be stored: {said}"
+        raise EncodeError(msg)
+
+
+_PLAIN = frozenset(
+    {bytearray, bytes, complex, dict, float, frozenset, int, list, set, str, tuple}
+)
+
+_ITERATORS: frozenset[type] = frozenset(
+    {
+        *(type(iter({})), type(iter({}.values())), type(iter({}.items()))),
+        *(type(reversed({})), type(reversed({}.values()))),
+        *(type(reversed({}.items())), type(iter(set()))),
+        type(iter(collections.OrderedDict())),
+    }
+)
+"""Which of Python's own iterators turn into others when they are reduced."""
 
 
 def global_module(value: Any, name: str) -> str:
@@ -100,8 +148,8 @@ def _is_attributes(state: Any) -> bool:
 
 
 def _pairs(pairs: list[tuple[Any, Any]]) -> Any:
-    # Under their own names, where they have some.
-    if all(type(key) is str for key, _ in pairs):
+    # Under their own names, where they have some; one may come twice.
+    if all(type(key) is str for key, _ in pairs) and len(dict(pairs)) == len(pairs):
         return dict(pairs)
     return [list(pair) for pair in pairs]
 
@@ -127,7 +175,8 @@ def _reduce(value: Any, cls: type) -> Any:
     except EncodeError:
         raise
     except Exception as error:
-        msg = f"a value of type {pickled.class_name(value)} cannot be stored: {error}"
+        said = pickled.said(error)
+        msg = f"a value of type {pickled.class_name(value)} cannot be stored: {said}"
         raise EncodeError(msg) from error
 
 

@@ -22,7 +22,13 @@ from archivedb.values import classes
 from archivedb.values.adapters import adapter_for
 from archivedb.values.adapters.checks import NotAdaptedError
 from archivedb.values.reducing import global_module, reduced
-from archivedb.values.route import Route, instance, reference_to
+from archivedb.values.route import (
+    HEAP_TYPE,
+    Route,
+    instance,
+    reference_to,
+    require_portable,
+)
 from archivedb.values.storable import Storable, stored
 
 if TYPE_CHECKING:
@@ -38,8 +44,6 @@ _BY_CODE = frozenset(
 )
 """What cloudpickle knows how to take apart, and Python does not; or refuses."""
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, of CPython's object.h
-
 
 def find(value: Any) -> Route | None:
     """
@@ -50,7 +54,7 @@ def find(value: Any) -> Route | None:
 
     """
     cls = type(value)
-    if cls in weakref.ProxyTypes:
+    if any(cls is proxy for proxy in weakref.ProxyTypes):
         # It answers to every question as what it stands for would.
         msg = "it is a weak proxy; store what it stands for"
         raise EncodeError(msg)
@@ -87,7 +91,14 @@ def _named(value: Any) -> Route | None:
     where = classes.reference(value)
     if where is None and isinstance(value, types.BuiltinFunctionType):
         where = classes.reference(value, global_module(value, value.__qualname__))
+    if where is None and isinstance(value, type) and not _is_special(value):
+        require_portable(value)
     return None if where is None else reference_to(where)
+
+
+def _is_special(cls: type) -> bool:
+    """Return whether cloudpickle knows a compiled class that has no name."""
+    return cls in (type(None), type(...), type(NotImplemented))
 
 
 def _is_bound(value: Any) -> bool:
@@ -128,9 +139,11 @@ _GENERATED = ("dataclasses", "attr._make", "attrs")
 
 def _fields_route(cls: type) -> str | None:
     """Return how a dataclass or attrs class is called that is all its attributes."""
-    if "__dataclass_fields__" in cls.__dict__:
+    # Also of plain classes that derive from one, whose generated methods know
+    # nothing of the attributes that came since.
+    if hasattr(cls, "__dataclass_fields__"):
         by = "dataclass"
-    elif "__attrs_attrs__" in cls.__dict__:
+    elif hasattr(cls, "__attrs_attrs__"):
         by = "attrs"
     else:
         return None
@@ -154,7 +167,7 @@ def _custom(cls: type, name: str) -> bool:
 
 def is_bare(cls: type) -> bool:
     """Return whether ``object.__new__`` makes its instances: no builtin is a base."""
-    return all(base.__flags__ & _HEAP_TYPE for base in cls.__mro__[:-1])
+    return all(base.__flags__ & HEAP_TYPE for base in cls.__mro__[:-1])
 
 
 def attributes(value: Any) -> dict[str, Any]:
@@ -162,8 +175,13 @@ def attributes(value: Any) -> dict[str, Any]:
     found = dict(getattr(value, "__dict__", ()))
     slots: list[str] = copyreg._slotnames(type(value))  # type: ignore[attr-defined]  # noqa: SLF001 - what pickle itself asks
     for name in slots:
-        if hasattr(value, name):
-            found[name] = getattr(value, name)
+        for base in type(value).__mro__:
+            slot = vars(base).get(name)
+            if isinstance(slot, types.MemberDescriptorType):
+                # Not getattr, which may compute what is not there.
+                with suppress(AttributeError):
+                    found[name] = slot.__get__(value)
+                break
     return found
 
 

@@ -170,7 +170,7 @@ class Skeleton:
         odd = b"\\u00" in text and _ESCAPED.search(text) is not None
         self.shares = odd or b'"$ref"' in text
         self.escapes = b'"$$' in text
-        self.has_pickles = b'"as":"pickle"' in text
+        self.has_functions = b'"as":"pickle","class":"builtins:function"' in text
         self.has_objects = odd or b'"$object"' in text
         self.has_storables = b'"by":"storable"' in text
         self._spelt: dict[int, dict[str, Tree]] = {}
@@ -181,7 +181,7 @@ class Skeleton:
         """Return the skeleton of JSON that is part of a checked envelope."""
         made = cls.__new__(cls)
         made.shares = made.escapes = True
-        made.has_pickles = made.has_storables = made.has_objects = False
+        made.has_functions = made.has_storables = made.has_objects = False
         made._spelt = {}  # noqa: SLF001 - its own
         made.nodes, made.root = _unfold(tree, "envelope")
         return made

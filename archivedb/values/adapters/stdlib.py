@@ -11,6 +11,7 @@ import datetime as dt
 import decimal
 import fractions
 import ipaddress
+import numbers
 import pathlib
 import pickle
 import re
@@ -167,6 +168,9 @@ def _pack_fraction(value: fractions.Fraction) -> dict[str, Any]:
 
 def _unpack_fraction(state: Any) -> fractions.Fraction:
     require_keys(state, {"numerator", "denominator"})
+    # Texts and decimals would be computed, to any number of digits.
+    numbers_only = all(isinstance(part, numbers.Integral) for part in state.values())
+    require_that(numbers_only, "a fraction of what are no whole numbers")
     return fractions.Fraction(state["numerator"], state["denominator"])
 
 

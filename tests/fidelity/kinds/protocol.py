@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fidelity.kind import Check, behaving, each, identical, objects
+from tests.fidelity.kind import behaving, each, identical, objects
 
 
 class _Base:
@@ -291,14 +291,6 @@ class ByMethod(_Base):
         return self.made, (self.x,)
 
 
-class Other(_Base):
-    """A reduction to an object of another class."""
-
-    def __reduce__(self) -> Any:
-        """Return what makes a list."""
-        return list, ((1, 2),)
-
-
 class Metaclass(type):
     """Makes classes."""
 
@@ -352,11 +344,6 @@ def _arrays(original: Any, loaded: Any) -> None:
     assert type(loaded) is type(original)
     assert vars(loaded) == vars(original)
     objects(np.asarray(original), np.asarray(loaded))
-
-
-def _becomes(expected: Any) -> Check:
-    """Return a check for what pickle's protocol changes on purpose."""
-    return lambda _, loaded: objects(expected, loaded)
 
 
 KINDS = [
@@ -418,7 +405,6 @@ KINDS = [
         {"__getstate__ of nothing": lambda: StateFalse(1)},
         lambda _, loaded: objects({"called": {}}, vars(loaded)),
     ),
-    *each({"__reduce__ to a list": Other}, _becomes([1, 2])),
     *each(
         {
             "subclass of ndarray that keeps a unit": lambda: _array(np.arange(3), "eV"),

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import contextvars
 import csv
+import ctypes
+import datetime as dt
 import gzip
 import hashlib
 import inspect
@@ -26,7 +28,7 @@ import weakref
 import zoneinfo
 from concurrent import futures
 from importlib import resources
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from ase.build import bulk
@@ -49,6 +51,24 @@ class Child(np.ndarray):  # type: ignore[type-arg]
 
 class Number(np.float64):
     """A subclass of a scalar, which numpy would forget."""
+
+
+class Other:
+    """A reduction to an object of another class."""
+
+    def __reduce__(self) -> Any:
+        """Return what makes a list."""
+        return list, ((1, 2),)
+
+
+class Two(tuple[Any, ...]):
+    """A tuple that is not made of what it says."""
+
+    __slots__ = ()
+
+    def __new__(cls, one: Any, two: Any) -> Self:
+        """Take two."""
+        return super().__new__(cls, (one, two))
 
 
 class Unpicklable:
@@ -198,6 +218,17 @@ REFUSED = [
     Refused("object that refuses", lambda _: Unpicklable()),
     Refused("object that reduces to a number", lambda _: BadReduce()),
     Refused("object that names a lost global", lambda _: Lost()),
+    Refused("object that reduces to a list", lambda _: Other()),
+    Refused("object whose __new__ wants more", lambda _: tuple.__new__(Two, (1, 2))),
+    Refused("iterator of a dict", lambda _: iter({"a": 1})),
+    Refused("iterator of a dict's items", lambda _: iter({"a": 1}.items())),
+    Refused("iterator of a set", lambda _: iter({1})),
+    Refused("dict reversed", lambda _: reversed({"a": 1})),
+    Refused("year, week and day", lambda _: dt.date(2026, 1, 2).isocalendar()),
+    Refused("sys.version_info", lambda _: sys.version_info),
+    Refused("sys.float_info", lambda _: sys.float_info),
+    Refused("numpy.finfo", lambda _: np.finfo("f8")),
+    Refused("ctypes array", lambda _: (ctypes.c_int * 3)(1, 2, 3)),
     Refused("object that must exist before its own parts", lambda _: _knot()),
     Refused("ase.Atoms with a calculator that computes", lambda _: _calculating()),
     Refused("ZoneInfo from a file", lambda _: _zone()),

@@ -253,11 +253,6 @@ KINDS = [
         },
         _iterators,
     ),
-    # Python's own reduction makes an iterator of a list of it.
-    *each(
-        {"iterator of a dict": lambda: _advanced(iter({"a": 1, "b": 2}))},
-        lambda original, loaded: exactly(list(original), list(loaded)),
-    ),
     *each(
         {
             "dict keys": {"b": 1, 2: 3}.keys,
