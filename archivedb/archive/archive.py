@@ -22,6 +22,7 @@ from archivedb.errors import (
 )
 from archivedb.formats import require_mode
 from archivedb.records import Change, Deletion, Node, Record, counted
+from archivedb.storage.generic import loaded
 from archivedb.values import outline, paths
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Archive(Groups, Upkeep):
         writes nothing and returns that version.
 
         Args:
-            data: The dict, or any other value.
+            data: The dict, or a group, or any other value.
             name: The record's name: ``"al/fcc/run-1"``.
             mode: How the payload is encoded; the archive's if left out.
             metadata: Facts by which the record shall be found.
@@ -142,7 +143,7 @@ class Archive(Groups, Upkeep):
         said = saving.facts(metadata, tags, gather=self._provenance)
         return saving.save(
             self._core,
-            data,
+            loaded(data),
             text,
             mode=self._mode if mode is None else mode,
             said=said,

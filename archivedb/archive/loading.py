@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archivedb.catalog import reading
+from archivedb.catalog.arrays import grown_digest
 from archivedb.errors import (
+    CatalogDamagedError,
     EncodeError,
     InvalidNameError,
     PayloadCorruptError,
@@ -101,10 +103,13 @@ def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
 
         try:
             if not row.appended:
+                _require_whole(row, [])
                 yield get_format(content.mode).reader(source, content, other)
                 return
             with core.reading() as connection:
-                parts = reading.appended(connection, row.id)
+                # Others may have appended since the row was read.
+                parts = reading.appended(connection, row.id)[: row.appended]
+            _require_whole(row, parts)
             content = _with_parts(content, parts)
             reader = get_format(content.mode).reader(source, content, other)
             _append(reader.skeleton, parts, len(row.content.arrays))
@@ -112,6 +117,19 @@ def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
         except PayloadCorruptError as error:
             msg = f"{row.name!r} version {row.version}: {error}"
             raise PayloadCorruptError(msg) from error
+
+
+def _require_whole(row: reading.VersionRow, parts: list[reading.AppendedRow]) -> None:
+    """Raise unless these are all the parts, in the order in which they came."""
+    hashed = row.content.digest
+    for part in parts:
+        hashed = grown_digest(hashed, part.path, part.digest)
+    if hashed != row.digest:
+        msg = (
+            f"the catalog's rows of {row.name!r} version {row.version} were altered: "
+            "they are not those of its payloads; run `archivedb reindex`"
+        )
+        raise CatalogDamagedError(msg)
 
 
 def _with_parts(content: Content, parts: list[reading.AppendedRow]) -> Content:

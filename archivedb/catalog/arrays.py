@@ -70,14 +70,19 @@ _GROW = Prepared(
 _INSERT = Prepared(insert(tables.array), _COLUMNS)
 
 
-def proof(dtype: Any, shape: Any, hashed: str, kind: str) -> str:
+def proof(path: str, dtype: Any, shape: Any, hashed: str, kind: str) -> str:
     """Return what proves that an array's row says what its skeleton says."""
-    return digest.digest(json.dumps([dtype, shape, hashed, kind]))
+    return digest.digest(json.dumps([path, dtype, shape, hashed, kind]))
 
 
-def _both(one: str, other: str) -> str:
+def both(one: str, other: str) -> str:
     """Return the digest over two: that of an array is over its parts'."""
     return digest.digest(f"{one}\n{other}".encode())
+
+
+def grown_digest(before: str, path: str, part: str) -> str:
+    """Return the digest of a version once a part was appended to one of its arrays."""
+    return both(before, f"{path}\n{part}")
 
 
 def array_rows(
@@ -121,7 +126,7 @@ def _row(
         "offset": where.offset,
         "length": where.length,
         "blocks_offset": where.blocks,
-        "proof": proof(node["dtype"], node["shape"], node["digest"], kind),
+        "proof": proof(path, node["dtype"], node["shape"], node["digest"], kind),
     }
 
 
@@ -130,7 +135,7 @@ def _joined_row(
 ) -> dict[str, Any]:
     hashed = parts[0]["digest"]
     for part in parts[1:]:
-        hashed = _both(hashed, part["digest"])
+        hashed = both(hashed, part["digest"])
     dtype = parts[0]["dtype"]
     shape = [sum(part["shape"][0] for part in parts), *parts[0]["shape"][1:]]
     return {
@@ -145,7 +150,7 @@ def _joined_row(
         "offset": None,
         "length": 0,
         "blocks_offset": None,
-        "proof": proof(dtype, shape, hashed, "parts"),
+        "proof": proof(path, dtype, shape, hashed, "parts"),
     }
 
 
@@ -180,16 +185,19 @@ def append(
         raise CatalogEntryError(msg)
     count = old["number"]
     if old["kind"] == "array":
-        count = 1
-        _INSERT.run(connection, {**old, "path": part_path(path, 0)})
+        count, first = 1, part_path(path, 0)
+        proven = proof(first, dtype, shape, old["digest"], "array")
+        _INSERT.run(connection, {**old, "path": first, "proof": proven})
     row = _row(
         version, place.content_payload, part_path(path, count), part, content.arrays[0]
     )
     row["number"], row["kind"] = appended, "appended"
-    row["proof"] = proof(part["dtype"], part["shape"], part["digest"], "appended")
+    row["proof"] = proof(
+        row["path"], part["dtype"], part["shape"], part["digest"], "appended"
+    )
     _INSERT.run(connection, row)
     shape[0] += part["shape"][0]
-    joined = _both(old["digest"], part["digest"])
+    joined = both(old["digest"], part["digest"])
     _SET.run(
         connection,
         {
@@ -199,8 +207,8 @@ def append(
             "to_shape": json.dumps(shape).decode(),
             "to_digest": joined,
             "to_length": 0,
-            "to_proof": proof(dtype, shape, joined, "parts"),
+            "to_proof": proof(path, dtype, shape, joined, "parts"),
         },
     )
-    grown = _both(hashed, f"{path}\n{part['digest']}")
+    grown = grown_digest(hashed, path, part["digest"])
     _GROW.run(connection, {"of": version, "to_digest": grown, "more": content.size})

@@ -364,7 +364,10 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
         values[5] = json.loads(values[5].encode(), "catalog's dtype")
         values[6] = json.loads(values[6].encode(), "catalog's shape")
         found = ArrayRow(*values)
-        if proof(found.dtype, found.shape, found.digest, found.kind) != proven:
+        for number in (found.offset, found.length, found.blocks):
+            if number is not None and type(number) is not int:
+                raise TypeError(number)
+        if proof(path, found.dtype, found.shape, found.digest, found.kind) != proven:
             msg = f"the row of {name}/{path} was altered; run `archivedb reindex`"
             raise CatalogDamagedError(msg)
     return found
@@ -556,7 +559,7 @@ def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
                 json.loads(shape.encode(), "catalog's shape"),
                 *rest,
             )
-        if proof(row.dtype, row.shape, row.digest, "appended") != proven:
+        if proof(path, row.dtype, row.shape, row.digest, "appended") != proven:
             msg = f"the row of {path!r} was altered; run `archivedb reindex`"
             raise CatalogDamagedError(msg)
         found.append(row)

@@ -16,7 +16,6 @@ from archivedb.errors import (
     ArchiveError,
     EncodeError,
     KeyNotFoundError,
-    NotAGroupError,
 )
 from archivedb.records import counted
 from archivedb.values import paths
@@ -277,20 +276,15 @@ class GenericStorage(MutableMapping[str, Any]):
 
     def get(self, key: Key, default: Any = None) -> Any:
         """Return what stands at a path, or the default if nothing does."""
-        try:
-            return self[key]
-        except (KeyNotFoundError, NotAGroupError):
+        if key not in self:
             return default
+        return self[key]
 
     def pop(self, key: Key, default: Any = _MISSING) -> Any:
         """Remove what stands at a path, and return it; a group as its dict."""
-        try:
-            value = self[key]
-        except (KeyNotFoundError, NotAGroupError):
-            if default is _MISSING:
-                raise
+        if default is not _MISSING and key not in self:
             return default
-        value = loaded(value)
+        value = loaded(self[key])
         del self[key]
         return value
 
@@ -311,6 +305,34 @@ class GenericStorage(MutableMapping[str, Any]):
         """Keep every item of a mapping or of pairs, as one edit."""
         with self:
             super().update(other, **items)
+
+    def setdefault(self, key: Key, default: Any = None) -> Any:
+        """Return what stands at a path; if nothing does, keep the default there."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __reversed__(self) -> Iterator[str]:
+        """Yield the keys, newest first."""
+        return reversed(list(self))
+
+    def __or__(self, other: Any) -> dict[str, Any]:
+        """Return a plain dict of both, in which the other's items count."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        whole: dict[str, Any] = {**self.load(), **loaded(other)}
+        return whole
+
+    def __ror__(self, other: Any) -> dict[str, Any]:
+        """Return a plain dict of both, in which this group's items count."""
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return {**other, **self.load()}
+
+    def __ior__(self, other: Any) -> Self:
+        """Keep every item of a mapping, as one edit."""
+        self.update(other)
+        return self
 
     def __eq__(self, other: object) -> bool:
         """Return whether another storage, or a dict, holds exactly the same."""

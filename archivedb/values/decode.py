@@ -50,9 +50,13 @@ def decode(source: Skeleton, node: Tree, fetch: Fetch, objects: Objects) -> Any:
 
 
 def decode_inline(tree: Tree) -> Any:
-    """Return what `encode_inline` or `encode_key` encoded."""
+    """
+    Return what `encode_inline` or `encode_key` encoded.
+
+    Where what a value needs is not installed, a `Stub` stands.
+    """
     source = skeleton.Skeleton.of(tree)
-    return decode(source, source.root, _no_array, Objects())
+    return decode(source, source.root, _no_array, Objects(stub_missing=True))
 
 
 def _no_array(number: int, _node: Tree) -> Bytes:
@@ -213,7 +217,7 @@ class _Reader:
         try:
             adapter = adapter_named(kind)
         except ArchiveError:
-            if not self._objects.stub:
+            if not (self._objects.stub or self._objects.stub_missing):
                 raise
             return self._stub(node, Stub(str(kind), "adapter"))
         make, fill = adapter.make, adapter.fill

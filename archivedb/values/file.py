@@ -113,7 +113,7 @@ class File:
         if mode not in ("r", "rt", "rb"):
             msg = f"a file in a record is read with 'r' or 'rb', not {mode!r}"
             raise ValueError(msg)
-        raw = io.BytesIO(self.content().data)
+        raw = io.BufferedReader(_Reader(self.content()))
         return raw if mode == "rb" else io.TextIOWrapper(raw, encoding)
 
     def export(
@@ -179,6 +179,33 @@ class File:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as name and bytes."""
         return File.of_bytes, (self.name, self.read_bytes())
+
+
+class _Reader(io.RawIOBase):
+    """Reads bytes that are in memory, or mapped, without copying them all."""
+
+    def __init__(self, content: Bytes) -> None:
+        super().__init__()
+        self._content = content
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        begin = {os.SEEK_CUR: self._at, os.SEEK_END: self._content.nbytes}
+        self._at = max(begin.get(whence, 0) + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        into = memoryview(buffer).cast("B")
+        piece = self._content[self._at : self._at + len(into)].data
+        into[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
 
 
 def require_file_name(name: Any) -> str:

@@ -34,11 +34,14 @@ class Objects:
 
     Attributes:
         stub: Put a `Stub` in the place of each, and run nothing.
+        stub_missing: Put one where an adapter is not there: metadata of one
+            record must not keep all from being listed.
         require: Called before the first is restored; raises unless it may be.
 
     """
 
     stub: bool = False
+    stub_missing: bool = False
     require: Callable[[], None] = _refuse
 
 
