@@ -184,7 +184,7 @@ class Archive(Groups, Upkeep):
                 if reading.is_folder(connection, text):
                     number = reading.count(connection, text)
                     msg = (
-                        f"{text!r} is a folder of {number} records; "
+                        f"{text!r} is a folder of {counted(number, 'record')}; "
                         f"delete({text!r}, recursive=True) deletes them all"
                     )
                     raise RecordNotFoundError(msg)

@@ -112,7 +112,14 @@ class _Origin:
     def __init__(self, file: _File, mode: str) -> None:
         self.file = file
         form = get_format(mode)
-        extent = read_head(form.head(file), file.name)
+        try:
+            extent = read_head(form.head(file), file.name)
+        except DecodeError as error:
+            msg = (
+                f"{file.name} is no {mode} file of archivedb, and is left as it is; "
+                f"read it with other tools, or name another file: {error}"
+            )
+            raise DecodeError(msg) from error
         text = checked(file, extent, "the envelope")
         envelope = Envelope.parse(text.data, file.name)
         if envelope.mode != mode:

@@ -98,7 +98,11 @@ class LiveStorage(GenericStorage, raw=False):
 
     def __contains__(self, key: object) -> bool:
         """Return whether anything stands at a path."""
-        return self.get(key, _MISSING) is not _MISSING
+        try:
+            self[key]
+        except (KeyNotFoundError, NotAGroupError, EncodeError):
+            return False
+        return True
 
     def create_group(self, key: Key) -> LiveStorage:
         """Return the group at a path, made if nothing is there."""
@@ -127,6 +131,3 @@ class LiveStorage(GenericStorage, raw=False):
 
     def __exit__(self, *_: object) -> None:
         """Do nothing."""
-
-
-_MISSING = object()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.errors import ArchiveError, DecodeError
+from archivedb.errors import ArchiveError, DecodeError, RestoreError
 from archivedb.values import classes, pickled, scalars, skeleton
 from archivedb.values.adapters import adapter_named
 from archivedb.values.arrays import joined, value_of
@@ -94,21 +94,44 @@ class _Reader:
         self._entered: dict[int, int] = {}
 
     def run(self, node: Tree) -> Any:
-        stack: list[Walk] = []
-        value = self._start(node)
-        while True:
-            if type(value) is GeneratorType:
-                stack.append(value)
-                value = None
-            elif not stack:
-                return value
-            try:
-                node = stack[-1].send(value)
-            except StopIteration as stop:
-                stack.pop()
-                value = stop.value
-            else:
-                value = self._start(node)
+        stack: list[tuple[Walk, Tree]] = []
+        try:
+            value = self._start(node)
+            while True:
+                if type(value) is GeneratorType:
+                    stack.append((value, node))
+                    value = None
+                elif not stack:
+                    return value
+                try:
+                    node = stack[-1][0].send(value)
+                except StopIteration as stop:
+                    stack.pop()
+                    value = stop.value
+                else:
+                    value = self._start(node)
+        except RestoreError as error:
+            path = self._path_of([node, *(each for _, each in reversed(stack))])
+            if not path:
+                raise
+            msg = f"{path}: {error}"
+            raise RestoreError(msg) from error
+
+    def _path_of(self, nodes: list[Tree]) -> str:
+        """Return where the first of some nodes stands that is an object."""
+        wanted = {id(node) for node in nodes if skeleton.is_executable(node)}
+        todo = [("", self._source.root)]
+        found = ""
+        while todo:
+            path, node = todo.pop()
+            while skeleton.tag_of(node) == skeleton.NODE_TAG:
+                node = self._source.table(node)
+            # The deepest of them is where it happened.
+            if id(node) in wanted and len(path) > len(found):
+                found = path
+            for group in (skeleton.children(node), skeleton.parts_of(node)):
+                todo += [(f"{path}/{key}" if path else key, at) for key, at in group]
+        return found
 
     def _start(self, node: Tree) -> Any:
         """Return the value of a node, or the generator that makes it."""

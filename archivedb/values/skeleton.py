@@ -514,6 +514,11 @@ def is_object(node: Tree) -> bool:
     return tag_of(node) in _OBJECTS
 
 
+def is_executable(node: Tree) -> bool:
+    """Return whether restoring a node itself runs code, or an adapter."""
+    return is_object(node) or (tag_of(node) == "$array" and node.get("as") == "pickle")
+
+
 def is_container(node: Tree) -> bool:
     """Return whether a resolved node has children."""
     node = body(node)

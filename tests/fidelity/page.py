@@ -38,7 +38,11 @@ The route is what `archivedb tree` shows behind a value:
 
 All below `adapter` in this list can run code when it is read, and so is signed.
 
-A test writes this page: `python -m tests.fidelity.make_page`.
+`python -m tests.fidelity.make_page` writes this page from what came back; a test
+saves every kind in every mode, and fails if one is not as this page says.  Kinds of
+some megabytes, or 5,000 levels deep, are saved at the top of a record only.
+Functions, and what belongs to classes that no module has, are compared by what they
+do and hold.
 """
 
 
