@@ -31,7 +31,7 @@ check: .venv/.installed ## Lint, types, layers, and that migrations equal the mo
 	$(BIN)/python -m pytest -q tests/catalog/test_models_equal_migrations.py
 
 test: .venv/.installed ## Run the tests on every core
-	$(BIN)/python -m pytest -n auto tests
+	$(BIN)/python -m pytest -n auto --dist worksteal tests
 
 format: .venv/.installed ## Format the code and fix what ruff can fix
 	$(BIN)/python -m ruff format
