@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -280,7 +281,7 @@ def test_archive_from_the_environment(
 @pytest.mark.usefixtures("archive")
 def test_a_reader_that_leaves_is_quiet() -> None:
     """``archivedb ls -r | head -1`` says nothing on stderr."""
-    command = f"{sys.executable} -m archivedb load cu"
+    command = f"{shlex.quote(sys.executable)} -m archivedb load cu"
     done = subprocess.run(  # noqa: S602 - a pipe is what is tested
         f"{command} | true", shell=True, capture_output=True, text=True, check=False
     )
@@ -352,7 +353,7 @@ def test_streams_that_are_closed_or_full(command: str, code: int, said: str) -> 
     if "/dev/full" in command and not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     done = subprocess.run(  # noqa: S602 - redirections are what is tested
-        f"{sys.executable} -m archivedb {command}",
+        f"{shlex.quote(sys.executable)} -m archivedb {command}",
         shell=True,
         capture_output=True,
         text=True,
