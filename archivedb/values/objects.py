@@ -245,7 +245,8 @@ def _set_state(job: _Job, value: Any, state: Any) -> None:
         if state:
             value.__dict__.update(state)
         for name, item in (slots or {}).items():
-            setattr(value, name, item)
+            # Past a __setattr__ that freezes: it was set once, and is again.
+            object.__setattr__(value, name, item)
 
 
 _ROUTES: dict[str, Callable[[_Job], Walk]] = {

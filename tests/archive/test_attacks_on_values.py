@@ -83,6 +83,26 @@ class Multi(dict[str, Any]):
         super().__setitem__(key, [*self.get(key, []), value])
 
 
+class Frozen:
+    """A class of slots that forbids to set them."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: int) -> None:
+        object.__setattr__(self, "x", x)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Forbid it."""
+        raise AttributeError(name)
+
+
+def test_slots_that_are_frozen(tmp_path: Path) -> None:
+    """What was set once can be restored."""
+    archive = Archive(tmp_path / "runs.db")
+    archive.save({"f": Frozen(3)}, "run")
+    assert archive.load("run")["f"].x == 3
+
+
 def test_pairs_that_repeat(tmp_path: Path) -> None:
     """None of them is lost."""
     multi = Multi()
