@@ -102,21 +102,25 @@ def reader_of(core: Core, row: reading.VersionRow) -> Iterator[Reader]:
             return files[file]
 
         try:
-            if not row.appended:
-                _require_whole(row, [])
-                yield get_format(content.mode).reader(source, content, other)
-                return
-            with core.reading() as connection:
-                # Others may have appended since the row was read.
-                parts = reading.appended(connection, row.id)[: row.appended]
+            parts = _parts(core, row)
             _require_whole(row, parts)
-            content = _with_parts(content, parts)
+            if parts:
+                content = _with_parts(content, parts)
             reader = get_format(content.mode).reader(source, content, other)
             _append(reader.skeleton, parts, len(row.content.arrays))
             yield reader
         except PayloadCorruptError as error:
             msg = f"{row.name!r} version {row.version}: {error}"
             raise PayloadCorruptError(msg) from error
+
+
+def _parts(core: Core, row: reading.VersionRow) -> list[reading.AppendedRow]:
+    """Return the parts that a version's arrays had got when its row was read."""
+    if not row.appended:
+        return []
+    with core.reading() as connection:
+        # Others may have appended since.
+        return reading.appended(connection, row.id)[: row.appended]
 
 
 def _require_whole(row: reading.VersionRow, parts: list[reading.AppendedRow]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -44,7 +45,7 @@ record, version, payload = tables.record.c, tables.version.c, tables.payload.c
 LIVES: ColumnElement[bool] = record.deleted == text("0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VersionRow:
     """One version of a record, as the catalog has it; JSON is still bytes."""
 
@@ -71,7 +72,7 @@ class VersionRow:
         mine = self.uuid, self.version, self.file
         return mine == (other.uuid, other.version, other.file)
 
-    @property
+    @cached_property
     def content(self) -> Content:
         """Where its bytes lie."""
         with well_formed("catalog's content"):
@@ -80,8 +81,10 @@ class VersionRow:
     @property
     def files(self) -> tuple[str, ...]:
         """The payload files that it needs, its own first."""
+        # Most versions share none, and listing many should not read all of them.
+        shared = self.content.files if b'"files":' in self.content_text else ()
         appended = self.appended_files.split(",") if self.appended_files else ()
-        return tuple(dict.fromkeys((self.file, *self.content.files, *appended)))
+        return tuple(dict.fromkeys((self.file, *shared, *appended)))
 
 
 @dataclass(frozen=True, slots=True)
