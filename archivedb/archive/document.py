@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,15 @@ from archivedb.formats.base import checked_array
 from archivedb.storage.document import Document, State
 from archivedb.storage.lazy import read_rows
 from archivedb.values import dtypes, skeleton
-from archivedb.values.decode import decode
 from archivedb.values.executable import class_names
-from archivedb.values.objects import Objects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from archivedb.archive.core import Core
     from archivedb.archive.editing import Held
     from archivedb.formats.base import Reader, Source
+    from archivedb.values.arrays import Fetch
     from archivedb.values.dtypes import AnyArray, Bytes
     from archivedb.values.editing import Op
     from archivedb.values.skeleton import Tree
@@ -120,6 +119,10 @@ class RecordDocument(Document):
             mapped = self._mapped(state, node)
             if mapped is not None:
                 return mapped
+        return super().read(state, node)
+
+    @contextmanager
+    def _fetching(self, state: State) -> Iterator[Fetch]:
         with ExitStack() as opened:
             sources: dict[str, Source] = {}
 
@@ -132,8 +135,7 @@ class RecordDocument(Document):
                     sources[held.file] = source
                 return self._checked(sources[held.file], held, part)
 
-            objects = Objects(require=lambda: self.require_trusted(state))
-            return decode(state.skeleton, node, fetch, objects)
+            yield fetch
 
     def _open(self, file: str) -> Any:
         try:

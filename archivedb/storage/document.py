@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import threading
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ from archivedb.values.objects import Objects
 from archivedb.values.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from archivedb.values.arrays import Fetch
     from archivedb.values.dtypes import AnyArray, Bytes
     from archivedb.values.editing import Op, Steps
     from archivedb.values.encode import Encoded
@@ -166,12 +168,14 @@ class Document(ABC):
             UntrustedPayloadError: It holds objects that nobody trusted signed.
 
         """
-
-        def fetch(number: int, part: Tree) -> Bytes:
-            return self.fetch(state, number, part)
-
         objects = Objects(require=lambda: self.require_trusted(state))
-        return decode(state.skeleton, node, fetch, objects)
+        with self._fetching(state) as fetch:
+            return decode(state.skeleton, node, fetch, objects)
+
+    @contextmanager
+    def _fetching(self, state: State) -> Iterator[Fetch]:
+        """Give what fetches the arrays of one reading; it may keep files open."""
+        yield lambda number, node: self.fetch(state, number, node)
 
     def fetch(self, state: State, number: int, node: Tree) -> Bytes:
         """Return the checked bytes of an array, writable and the caller's own."""
