@@ -28,7 +28,7 @@ from archivedb.catalog.writing import payloads_of
 from archivedb.errors import CatalogDamagedError, QueryError
 from archivedb.formats.envelope import Content
 from archivedb.values import json
-from archivedb.values.leaves import leaf_value
+from archivedb.values.leaves import leaf_value, whole_path
 from archivedb.values.paths import is_utf8, prefixes
 from archivedb.values.skeleton import well_formed
 
@@ -556,7 +556,7 @@ def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
     for path, file, dtype, shape, *rest, proven in connection.execute(statement):
         with well_formed("catalog's array"):
             row = AppendedRow(
-                path.rpartition("/$part#")[0],
+                whole_path(path),
                 file,
                 json.loads(dtype.encode(), "catalog's dtype"),
                 json.loads(shape.encode(), "catalog's shape"),

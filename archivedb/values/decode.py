@@ -59,6 +59,10 @@ def decode_inline(tree: Tree) -> Any:
     return decode(source, source.root, _no_array, Objects(stub_missing=True))
 
 
+_ELSEWHERE = frozenset({skeleton.NODE_TAG, skeleton.PATH_TAG})
+"""The tags of what stands in another place."""
+
+
 def _no_array(number: int, _node: Tree) -> Bytes:
     msg = f"array {number} stands where no array can be"
     raise DecodeError(msg)
@@ -120,38 +124,27 @@ class _Reader:
     def _path_of(self, nodes: list[Tree]) -> str:
         """Return where the first of some nodes stands that is an object."""
         wanted = {id(node) for node in nodes if skeleton.is_executable(node)}
-        todo = [("", self._source.root)]
-        found = ""
-        while todo:
-            path, node = todo.pop()
-            while skeleton.tag_of(node) == skeleton.NODE_TAG:
-                node = self._source.table(node)
-            # The deepest of them is where it happened.
-            if id(node) in wanted and len(path) > len(found):
-                found = path
-            for group in (skeleton.children(node), skeleton.parts_of(node)):
-                todo += [(f"{path}/{key}" if path else key, at) for key, at in group]
-        return found
+        found = [path for path, at in self._source.places() if id(at) in wanted]
+        # The deepest of them is where it happened.
+        return max(found, key=len, default="")
 
     def _start(self, node: Tree) -> Any:
         """Return the value of a node, or the generator that makes it."""
-        while skeleton.tag_of(node) == skeleton.NODE_TAG:
-            node = self._source.table(node)
-        if skeleton.tag_of(node) == skeleton.PATH_TAG:
+        if skeleton.tag_of(node) in _ELSEWHERE:
             node = self._source.resolve(node)
         kind = type(node)
         if kind is not list and kind is not dict:
             return node
         if self._source.shares and id(node) in self._built:
             return self._built[id(node)]
+        tag = skeleton.tag_of(node)
         if id(node) in self._begun:
-            if skeleton.tag_of(node) == "$tuple" and self._has_grown(node):
+            if tag == "$tuple" and self._has_grown(node):
                 return self._tuple(node)
             msg = "the skeleton has a value that would have to be made of itself"
             raise DecodeError(msg)
         if kind is list:
             return self._list(node)
-        tag = skeleton.tag_of(node)
         if tag is None:
             return self._dict(node)
         read = _TAGS.get(tag)

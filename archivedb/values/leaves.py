@@ -102,8 +102,7 @@ def _leaves(source: Skeleton, *, groups: bool) -> tuple[list[Leaf], bool]:
     queue: deque[tuple[str, Tree]] = deque([("", source.root)])
     while queue:
         path, node = queue.popleft()
-        while skeleton.tag_of(node) == skeleton.NODE_TAG:
-            node = source.table(node)
+        node = source.unfold(node)
         leaf = _leaf(node)
         if skeleton.is_container(node):
             for token, child in skeleton.children(node):
@@ -151,30 +150,27 @@ def stored_arrays(source: Skeleton) -> Iterator[tuple[str, Tree]]:
 
 
 def _stored_arrays(source: Skeleton) -> Iterator[tuple[str, Tree]]:
-    todo = [("", source.root)]
-    while todo:
-        path, node = todo.pop()
-        while skeleton.tag_of(node) == skeleton.NODE_TAG:
-            node = source.table(node)
+    for path, node in source.places():
         tag = skeleton.tag_of(node)
         if tag == "$parts":
             yield path, node
             for index, part in enumerate(node[tag]):
                 yield part_path(path, index), part
-            continue
         below = skeleton.body(node)
         if skeleton.tag_of(below) == "$array":
             # What stands at the path itself is the object, not its array.
             own = skeleton.STATE if below is not node else ""
             yield (f"{path}/{own}".strip("/") if own else path), below
-        todo += [
-            (f"{path}/{token}" if path else token, child)
-            for group in (skeleton.children(node), skeleton.parts_of(node))
-            for token, child in group
-            if type(child) is dict or type(child) is list
-        ]
+
+
+_PART = "/$part#"
 
 
 def part_path(path: str, index: int) -> str:
     """Return what the catalog calls a part of the array at a path."""
-    return f"{path}/$part#{index}"
+    return f"{path}{_PART}{index}"
+
+
+def whole_path(part: str) -> str:
+    """Return the path of the array of which this is what a part is called."""
+    return part.rpartition(_PART)[0]

@@ -35,7 +35,7 @@ def _outline(source: Skeleton, node: Tree, path: str) -> Iterator[Node]:
     while stack:
         depth, above, token, child = stack.pop()
         here = f"{above}/{token}" if above else token
-        child = _through_table(source, child)
+        child = source.unfold(child)
         kind, text = describe(child)
         yield Node(depth, token, here, kind, text)
         if skeleton.is_container(child) and _short_list(child) is None:
@@ -140,12 +140,6 @@ def _nbytes(node: Tree) -> int:
 
 def _shape(shape: list[int]) -> str:
     return "\N{MULTIPLICATION SIGN}".join(map(str, shape)) if shape else "scalar"
-
-
-def _through_table(source: Skeleton, node: Tree) -> Tree:
-    while skeleton.tag_of(node) == skeleton.NODE_TAG:
-        node = source.table(node)
-    return node
 
 
 def _below(source: Skeleton, node: Tree) -> Iterator[tuple[str, Any]]:

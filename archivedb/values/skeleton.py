@@ -217,28 +217,45 @@ class Skeleton:
 
         """
         while True:
-            tag = tag_of(node)
-            if tag == NODE_TAG:
-                node = self.table(node)
-            elif tag == PATH_TAG:
-                if not fuel:
-                    msg = "the skeleton's references go round in a circle"
-                    raise DecodeError(msg)
-                fuel -= 1
-                node = self._target(node, fuel)
-            else:
+            node = self.unfold(node)
+            if tag_of(node) != PATH_TAG:
                 return node
+            if not fuel:
+                msg = "the skeleton's references go round in a circle"
+                raise DecodeError(msg)
+            fuel -= 1
+            node = self._target(node, fuel)
 
-    def table(self, node: Tree) -> Tree:
+    def unfold(self, node: Tree) -> Tree:
         """
-        Return what a ``$node`` stands for.
+        Return a node after following the node table.
 
         Raises:
             DecodeError: There is no such node.
 
         """
-        with well_formed("skeleton"):
-            return self.nodes[node[NODE_TAG]]
+        while tag_of(node) == NODE_TAG:
+            with well_formed("skeleton"):
+                node = self.nodes[node[NODE_TAG]]
+        return node
+
+    def places(self) -> Iterator[tuple[str, Tree]]:
+        """
+        Yield the path and node of everything but plain leaves, where it stands first.
+
+        Classes that were stored along, and keys that are objects, are included.
+        """
+        todo = [("", self.root)]
+        while todo:
+            path, node = todo.pop()
+            node = self.unfold(node)
+            yield path, node
+            todo += [
+                (f"{path}/{token}" if path else token, child)
+                for group in (children(node), parts_of(node))
+                for token, child in group
+                if type(child) is dict or type(child) is list
+            ]
 
     def _target(self, node: Tree, fuel: int) -> Tree:
         with well_formed("skeleton"):

@@ -153,9 +153,7 @@ def _walk(source: Skeleton) -> list[str]:
     found, todo = [], [("", source.root)]
     while todo:
         path, node = todo.pop()
-        node = (
-            source.table(node) if isinstance(node, dict) and "$node" in node else node
-        )
+        node = source.unfold(node)
         if path:
             found.append(path)
         if is_container(node):
