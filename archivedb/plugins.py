@@ -15,6 +15,16 @@ def resolve(reference: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def name_of(value: Any) -> str:
+    """
+    Return ``"module:QualName"`` of a class or function, which `resolve` may find.
+
+    >>> name_of(PluginTable)
+    'archivedb.plugins:PluginTable'
+    """
+    return f"{value.__module__}:{value.__qualname__}"
+
+
 class PluginTable(Generic[T]):
     """
     A table from names to instances of classes.

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from archivedb.cli import _json
-from archivedb.records import Finding, Record, readable_size
+from archivedb.records import Deletion, Finding, Record, readable_size
 
 # Whatever a terminal may take for a command rather than for text, and what
 # reverses the direction of the rest of the line.
@@ -178,3 +178,12 @@ def findings(found: Iterable[Finding]) -> None:
             what = f"{what} ({finding.file})" if what else finding.file
         line(f"{finding.kind}: {what}: {finding.detail}")
         line(f"    {finding.advice}")
+
+
+def deletion(done: Deletion, *, json: bool) -> None:
+    """Print what was removed, and how much that freed."""
+    if json:
+        print_json(document(done))
+        return
+    lines(f"removed {removed}" for removed in done.names)
+    note(f"freed {readable_size(done.freed)}")

@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from archivedb.plugins import name_of
 from archivedb.values.objects import Stub
 from archivedb.values.paths import is_utf8
 from archivedb.values.scalars import bytes_tree, complex_tree, float_tree, text_tree
@@ -194,5 +195,7 @@ def _object(value: Any) -> Tree:
         text = f"<its repr raised {type(error).__name__}>"
     if len(text) > LONG_REPR:
         text = text[:LONG_REPR] + "…"
-    name = f"{kind.__module__}:{kind.__qualname__}"
-    return {"$object": name, "repr": text.encode(errors="backslashreplace").decode()}
+    return {
+        "$object": name_of(kind),
+        "repr": text.encode(errors="backslashreplace").decode(),
+    }

@@ -9,7 +9,6 @@ import typer
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
 from archivedb.cli._where import changing
-from archivedb.records import readable_size
 
 
 def prune(
@@ -32,9 +31,5 @@ def prune(
         archivedb prune --keep 3 al/fcc/run-1
     """
     with changing(db) as archive:
-        deletion = archive.prune(name, keep=keep)
-    if json:
-        output.print_json(output.document(deletion))
-        return
-    output.lines(f"removed {removed}" for removed in deletion.names)
-    output.note(f"freed {readable_size(deletion.freed)}")
+        done = archive.prune(name, keep=keep)
+    output.deletion(done, json=json)

@@ -12,7 +12,6 @@ from archivedb.cli import _output as output
 from archivedb.cli._names import is_record
 from archivedb.cli._where import changing
 from archivedb.errors import ArchiveError
-from archivedb.records import readable_size
 
 if TYPE_CHECKING:
     from archivedb import Archive
@@ -42,12 +41,8 @@ def rm(
     with changing(db) as archive:
         if not is_record(archive, name):
             _confirm_folder(archive, name, recursive=recursive, yes=yes)
-        deletion = archive.delete(name, recursive=recursive)
-    if json:
-        output.print_json(output.document(deletion))
-        return
-    output.lines(f"removed {removed}" for removed in deletion.names)
-    output.note(f"freed {readable_size(deletion.freed)}")
+        done = archive.delete(name, recursive=recursive)
+    output.deletion(done, json=json)
 
 
 def _confirm_folder(archive: Archive, name: str, *, recursive: bool, yes: bool) -> None:

@@ -13,6 +13,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import RestoreError
+from archivedb.plugins import name_of
 from archivedb.values import mainclasses
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 _RENAMED: dict[str, Any] = {}
 _UPGRADES: dict[type, list[tuple[str, Callable[[Any], Any]]]] = {}
-
-
-def name_of(value: Any) -> str:
-    """Return ``module:QualName`` of a class or function."""
-    return f"{value.__module__}:{value.__qualname__}"
 
 
 def reference(value: Any, module: str | None = None, name: str = "") -> str | None:

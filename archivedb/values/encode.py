@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.errors import EncodeError
+from archivedb.plugins import name_of
 from archivedb.values import (
     arrays,
     digest,
@@ -390,7 +391,7 @@ class _Walk:
             raise EncodeError(msg) from error
         self.executable = True
         node = self._array(np.frombuffer(raw, np.uint8), "pickle", trail)
-        node["class"] = pickled.class_name(value)
+        node["class"] = name_of(type(value))
         pickled.remember(node["digest"], value)
         return node
 
@@ -418,7 +419,7 @@ def _where(trail: Any) -> str:
 
 
 def _named(value: Any) -> str:
-    return f"a value of type {pickled.class_name(value)}"
+    return f"a value of type {name_of(type(value))}"
 
 
 _LEAVES: dict[type, Callable[[_Walk, Any, Any], skeleton.Tree]] = {

@@ -13,6 +13,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from archivedb.plugins import name_of
 from archivedb.values import digest, json
 
 if TYPE_CHECKING:
@@ -52,16 +53,12 @@ def current(cls: Any) -> Any:
 def _shape(cls: type) -> Any:
     members = getattr(cls, "__members__", None)
     return (
-        _name(type(cls)),
-        [_name(base) for base in cls.__bases__],
+        name_of(type(cls)),
+        [name_of(base) for base in cls.__bases__],
         sorted(set(vars(cls)) - _NOISE),
         list(members) if isinstance(members, types.MappingProxyType) else None,
         list(getattr(cls, "__dataclass_fields__", ())),
     )
-
-
-def _name(cls: Any) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def identity(cls: type) -> str | None:
@@ -75,11 +72,11 @@ def identity(cls: type) -> str | None:
         described = list(_described(cls))
     except (TypeError, ValueError):
         return None
-    return digest.digest(json.dumps([_name(cls), _name(type(cls)), described]))
+    return digest.digest(json.dumps([name_of(cls), name_of(type(cls)), described]))
 
 
 def _described(cls: type) -> Iterator[list[Any]]:
-    yield ["bases", [_name(base) for base in cls.__bases__]]
+    yield ["bases", [name_of(base) for base in cls.__bases__]]
     is_enum = issubclass(cls, enum.Enum)
     if is_enum:
         members = cls.__members__.items()  # type: ignore[attr-defined,unused-ignore]
@@ -104,10 +101,10 @@ def _text(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(repr(_text(item)) for item in value)
     if isinstance(value, type):
-        return _name(value)
+        return name_of(value)
     if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
         return value.__name__
-    if _name(type(value)).startswith(("typing:", "types:GenericAlias", "enum:")):
+    if name_of(type(value)).startswith(("typing:", "types:GenericAlias", "enum:")):
         return repr(value)
     raise TypeError(value)
 

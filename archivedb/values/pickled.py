@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.errors import EncodeError, RestoreError
+from archivedb.plugins import name_of
 from archivedb.values import classes, mainclasses
 from archivedb.values.dtypes import array_bytes, holds_bytes
 from archivedb.values.file import File
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PROTOCOL = 5
-
-
-def class_name(value: Any) -> str:
-    """Return ``module:QualName`` of a value's class."""
-    kind = type(value)
-    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def dumps(
@@ -74,10 +69,12 @@ def dumps(
     try:
         Pickler(out, protocol=PROTOCOL, buffer_callback=buffer_callback).dump(value)
     except RecursionError as error:
-        msg = f"a value of type {class_name(value)} is nested too deeply to be pickled"
+        msg = (
+            f"a value of type {name_of(type(value))} is nested too deeply to be pickled"
+        )
         raise EncodeError(msg) from error
     except Exception as error:
-        msg = f"a value of type {class_name(value)} cannot be stored: {said(error)}"
+        msg = f"a value of type {name_of(type(value))} cannot be stored: {said(error)}"
         raise EncodeError(msg) from error
     return out.getvalue()
 
@@ -154,7 +151,9 @@ def exact_numpy(value: Any, protocol: int) -> Any:
     """Reduce, or refuse, what numpy's own pickling would not bring back."""
     kind = type(value)
     if _forgets(value, kind):
-        msg = f"numpy does not pickle all of a {class_name(value)}: define __reduce__"
+        msg = (
+            f"numpy does not pickle all of a {name_of(type(value))}: define __reduce__"
+        )
         raise pickle.PicklingError(msg)
     if kind is np.memmap:
         return np.asarray(value).__reduce_ex__(protocol)

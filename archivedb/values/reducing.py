@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from archivedb.errors import EncodeError
+from archivedb.plugins import name_of
 from archivedb.values import classes, pickled
 from archivedb.values.route import Route, instance, reference_to
 
@@ -92,14 +93,14 @@ def _require_makes(call: Any, args: Any, cls: type) -> None:
     elif isinstance(call, type) and type(call) is type:
         target, args = call.__init__, (None, *args)  # type: ignore[misc]
         if call in _PLAIN and call is not cls:
-            said = f"it would come back as a {classes.name_of(call)}"
+            said = f"it would come back as a {name_of(call)}"
     if isinstance(target, types.FunctionType):
         try:
             inspect.signature(target).bind(*args, **kwargs)
         except (TypeError, ValueError) as error:
             said = f"what its __reduce__ says would not make it again: {error}"
     if said is not None:
-        msg = f"a value of type {classes.name_of(cls)} cannot be stored: {said}"
+        msg = f"a value of type {name_of(cls)} cannot be stored: {said}"
         raise EncodeError(msg)
 
 
@@ -176,7 +177,7 @@ def _reduce(value: Any, cls: type) -> Any:
         raise
     except Exception as error:
         said = pickled.said(error)
-        msg = f"a value of type {pickled.class_name(value)} cannot be stored: {said}"
+        msg = f"a value of type {name_of(cls)} cannot be stored: {said}"
         raise EncodeError(msg) from error
 
 

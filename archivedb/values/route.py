@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archivedb.errors import EncodeError
+from archivedb.plugins import name_of
 from archivedb.values import classes
 
 HEAP_TYPE = 1 << 9
@@ -50,7 +51,7 @@ def instance(
     where = classes.reference(cls)
     if where is None and needs_class:
         require_portable(cls)
-    head: dict[str, Any] = {"$object": where or classes.name_of(cls), "by": by}
+    head: dict[str, Any] = {"$object": where or name_of(cls), "by": by}
     version = classes.version_of(str(cls.__module__))
     if version is not None:
         head["version"] = version
@@ -69,7 +70,7 @@ def require_portable(cls: Any) -> None:
     compiled = hasattr(cls, "n_sequence_fields") or not cls.__flags__ & HEAP_TYPE
     if compiled or type(cls).__module__ == "_ctypes":
         msg = (
-            f"the class {classes.name_of(cls)} cannot be stored: it can neither be "
+            f"the class {name_of(cls)} cannot be stored: it can neither be "
             "imported by its name nor taken along"
         )
         raise EncodeError(msg)
