@@ -31,6 +31,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archivedb import errors
     from archivedb.archive import Archive, Folder, RecordSet, load, save
+    from archivedb.archive.batching import Batch
+    from archivedb.archive.differing import Diff, Difference
+    from archivedb.archive.running import Run
     from archivedb.errors import ArchiveError
     from archivedb.records import (
         Acceptance,
@@ -60,8 +63,11 @@ _HOMES = {
     "Acceptance": "archivedb.records",
     "Archive": "archivedb.archive",
     "ArchiveError": "archivedb.errors",
+    "Batch": "archivedb.archive.batching",
     "Change": "archivedb.records",
     "Deletion": "archivedb.records",
+    "Diff": "archivedb.archive.differing",
+    "Difference": "archivedb.archive.differing",
     "Finding": "archivedb.records",
     "Folder": "archivedb.archive",
     "Adapter": "archivedb.values.adapters.base",
@@ -81,6 +87,7 @@ _HOMES = {
     "RecordSet": "archivedb.archive",
     "Reindexing": "archivedb.records",
     "Report": "archivedb.records",
+    "Run": "archivedb.archive.running",
     "Signer": "archivedb.records",
     "Stub": "archivedb.values.objects",
     "load": "archivedb.archive",
@@ -92,8 +99,11 @@ __all__ = [
     "Adapter",
     "Archive",
     "ArchiveError",
+    "Batch",
     "Change",
     "Deletion",
+    "Diff",
+    "Difference",
     "File",
     "Finding",
     "Folder",
@@ -109,6 +119,7 @@ __all__ = [
     "RecordSet",
     "Reindexing",
     "Report",
+    "Run",
     "Signer",
     "Storable",
     "Stub",

@@ -18,6 +18,8 @@ Every error that archivedb raises on purpose.
     │  ├─ RecordExistsError (ValueError)
     │  ├─ InvalidNameError (ValueError)
     │  └─ NameConflictError (ValueError)
+    ├─ BatchError (RuntimeError)  a batch cannot hold this, or has ended
+    │  └─ BatchConflictError  somebody changed what it was to change
     ├─ PayloadError         a file does not hold what was saved
     │  ├─ PayloadMissingError (FileNotFoundError)
     │  ├─ PayloadCorruptError (ValueError)
@@ -114,6 +116,14 @@ class InvalidNameError(RecordError, ValueError):
 
 class NameConflictError(RecordError, ValueError):
     """The name would have to be a record and a folder at once."""
+
+
+class BatchError(ArchiveError, RuntimeError):
+    """A batch cannot do this: do it before, or when it has ended."""
+
+
+class BatchConflictError(BatchError):
+    """Somebody changed what a batch was to change; nothing of it was written."""
 
 
 class PayloadError(ArchiveError):

@@ -142,11 +142,13 @@ class Change:
 
     Attributes:
         position: 1, 2, 3 … within the record's history.
-        kind: ``"save"``, ``"delete"`` …
-        name: The record's name at that time.
-        version: The version it made, or None.
+        kind: ``"save"``, ``"edit"``, ``"append"``, ``"tag"``, ``"annotate"``,
+            ``"rename"``, ``"prune"`` or ``"adopt"``.
+        name: The record's name at that time; for a rename, the new one.
+        version: The version it made, or else changed, or None.
         time: When, in UTC.
         file: The payload file that holds it, relative to the payload store.
+        name_before: For a rename, the name until then.
 
     Example:
         >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
@@ -163,6 +165,7 @@ class Change:
     version: int | None
     time: datetime
     file: str
+    name_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

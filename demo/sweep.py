@@ -126,18 +126,37 @@ def list_them() -> None:
 
 
 def find_the_best(archive: Archive) -> None:
-    """Find the lowest-energy run of each metal."""
+    """Find the lowest-energy run of each metal, and tag it."""
     chapter("Find the run of lowest energy of each metal")
-    say("By metadata, without opening a payload file:")
-    say('    min(archive.find(metal="Cu"), key=lambda run: run.metadata["energy"])')
-    found = {metal: list(archive.find(metal=metal)) for metal in MEASURED}
-    for records in found.values():
-        best = min(records, key=lambda record: float(record.metadata["energy"]))
-        say(f"    {best.name}  {best.metadata['energy']:8.4f} eV  {best.mode}")
-    each = all(len(records) == len(STEPS) for records in found.values())
+    say("What can be asked:")
+    command("paths", "outputs")
+    say("Without opening a payload file, in Python:")
+    say('    archive.find(metal="Cu").order_by("outputs.energy").first()')
+    best = []
+    for metal in MEASURED:
+        record = archive.find(metal=metal).order_by("outputs.energy")[0]
+        best.append(record.name)
+        say(f"    {record.name}  {record.metadata['energy']:8.4f} eV  {record.mode}")
+    say('    archive.find().group_by("inputs.metal").agg(')
+    say('        runs="count", lowest=("outputs.energy", "min"))')
+    groups = archive.find().group_by("inputs.metal")
+    table = groups.agg(runs="count", lowest=("outputs.energy", "min"))
+    say(str(table))
+    each = all(row["runs"] == len(STEPS) for row in table)
     expect(f"each metal has {len(STEPS)} runs.", true=each)
-    say("Paths inside the data find, too:")
-    piped("find", "inputs/metal=Cu", "inputs/a=3.61")
+    lowest = [archive[f"{name}/outputs/energy"] for name in best]
+    same = sorted(lowest) == sorted(row["lowest"] for row in table)
+    expect("both ways find the same energies.", true=same)
+    say("All of them get a tag, as one change:")
+    say('    archive.find("name in best", {"best": names}).tag("lowest")')
+    archive.find("name in best", {"best": best}).tag("lowest")
+    tagged = {record.name for record in archive.find(tags="lowest")}
+    expect(f"{len(best)} records have it, and no others.", true=tagged == set(best))
+    say("Any value and what is known of arrays can be asked, in the shell, too:")
+    columns = "name,outputs.energy,outputs.forces.max"
+    question = 'outputs.forces.max < 0.2 and inputs.a > 4 and "lowest" in tags'
+    command("find", question, "--order-by", "outputs.energy", "--columns", columns)
+    piped("find", "inputs.metal=Cu", "inputs.a=3.61")
 
 
 def load_one_array(archive: Archive, runs: dict[str, Run]) -> None:
@@ -161,21 +180,31 @@ def print_equations_of_state(archive: Archive) -> None:
     chapter("Fit the equation of state of each metal, from the archive alone")
     say("metal   a0 [Å]   literature   off by   V0 [Å³]   B [GPa]   E0 [meV]")
     say("───────────────────────────────────────────────────────────────────")
-    worst = 0.0
+    worst, fits = 0.0, {}
     for metal, measured in MEASURED.items():
-        found = [archive.load(each)["outputs"] for each in archive.find(metal=metal)]
-        fit = equilibrium(
-            [run["volume"] for run in found], [run["energy"] for run in found]
-        )
+        found = archive["emt"].find(metal=metal)
+        rows = found.values("outputs.volume", "outputs.energy")
+        volumes, energies = zip(*rows, strict=True)
+        fit = equilibrium(volumes, energies)
         off = 100 * (fit.a / measured - 1)
         worst = max(worst, abs(off))
         say(
             f"{metal:<5}{fit.a:9.3f}{measured:13.2f}{off:+7.1f} %"
             f"{fit.volume:10.2f}{fit.bulk_modulus:10.0f}{fit.energy:11.2f}"
         )
+        fits[metal] = {"a0": fit.a, "volume": fit.volume, "energy": fit.energy}
     say("V0 and E0 are those of an atom.  EMT counts energies from about its own")
     say("perfect crystal, so they are near zero.")
     expect("every a0 is within 2 % of the literature.", true=worst < 2)  # noqa: PLR2004
+    say("The fits are saved, too, as a batch: one file and one commit for all.")
+    say("    with archive.batch():")
+    say('        archive.save(fit, f"fits/{metal}", mode="json", metadata=…)')
+    with archive.batch() as batch:
+        for metal, numbers in fits.items():
+            facts = {"metal": metal}
+            archive.save(numbers, f"fits/{metal}", mode="json", metadata=facts)
+    files = {file for record in batch.records for file in record.files}
+    expect(f"{len(batch)} records lie in 1 file.", true=len(files) == 1)
 
 
 def show_the_files(place: Path) -> None:

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from archivedb.archive import loading, plain, resolving, rows, saving
 from archivedb.archive.address import locate
+from archivedb.archive.changes import Changes
+from archivedb.archive.changing import count_below, name_of, name_to_save
+from archivedb.archive.comparing import Comparing
 from archivedb.archive.core import Core
 from archivedb.archive.folder import Folder
 from archivedb.archive.groups import Groups
-from archivedb.archive.recordset import RecordSet
+from archivedb.archive.recordset import RecordSet, query_of
+from archivedb.archive.runs import Runs
+from archivedb.archive.surveying import Surveying
 from archivedb.archive.upkeep import Upkeep
 from archivedb.catalog import reading
 from archivedb.errors import (
@@ -23,7 +28,7 @@ from archivedb.errors import (
 from archivedb.formats import require_mode
 from archivedb.records import Change, Deletion, Node, Record, counted
 from archivedb.storage.generic import loaded
-from archivedb.values import outline, paths
+from archivedb.values import outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
 DURABILITIES = ("full", "relaxed")
 
 
-class Archive(Groups, Upkeep):
+class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
     """
     An archive of named dicts: a SQLite catalog and immutable payload files.
 
@@ -139,7 +144,7 @@ class Archive(Groups, Upkeep):
             StoreError: The file system refused; nothing was saved.
 
         """
-        text = paths.check_name(name.name if isinstance(name, Record) else name)
+        text = name_to_save(self._core, name)
         said = saving.facts(metadata, tags, gather=self._provenance)
         return saving.save(
             self._core,
@@ -177,22 +182,21 @@ class Archive(Groups, Upkeep):
             RecordNotFoundError: There is neither record nor folder.
 
         """
-        text = paths.check_name(name.name if isinstance(name, Record) else name)
+        text = name_of(self._core, name)
         self._core.require_writable()
-        if self._core.exists and not recursive:
-            with self._core.reading() as connection:
-                if reading.is_folder(connection, text):
-                    number = reading.count(connection, text)
-                    msg = (
-                        f"{text!r} is a folder of {counted(number, 'record')}; "
-                        f"delete({text!r}, recursive=True) deletes them all"
-                    )
-                    raise RecordNotFoundError(msg)
+        number = 0 if recursive else count_below(self._core, text)
+        if number:
+            msg = (
+                f"{text!r} is a folder of {counted(number, 'record')}; "
+                f"delete({text!r}, recursive=True) deletes them all"
+            )
+            raise RecordNotFoundError(msg)
 
         def chosen(connection: Any) -> list[str]:
             return [text, *reading.names(connection, text)] if recursive else [text]
 
-        return saving.delete(self._core, chosen, text)
+        folder = text if recursive else None
+        return saving.delete(self._core, chosen, text, folder=folder)
 
     # Loading ------------------------------------------------------------
 
@@ -351,24 +355,44 @@ class Archive(Groups, Upkeep):
             source = reader.skeleton
             return tuple(outline.outline(source, source.root))
 
-    def find(self, /, **metadata: Any) -> RecordSet:
+    def find(
+        self,
+        question: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        **equal: Any,
+    ) -> RecordSet:
         """
-        Find records whose metadata, or else data, equal these values.
+        Find records by what they say: by metadata, and by any value inside them.
 
         ``archive["al"].find()`` looks below a folder only.
 
         Args:
-            metadata: Path → value; ``**{"inputs/xc": "PBE"}`` for a path.
-                ``tags`` is a word, or several, that the record must all have.
+            question: A condition: ``"outputs.energy < -3.7 and 'done' in tags"``.
+                A path means the metadata, and the data where the metadata has
+                none; see the page on finding for the whole language.
+            parameters: Values by the names under which they stand in it.
+            equal: Path → value that it equals; ``**{"inputs/xc": "PBE"}`` for a
+                path; ``tags`` is a word, or several, that the record must all
+                have.
 
         Returns:
             The newest version of each, newest first; asked for when used.
 
         Raises:
-            QueryError: When used, if a value is no number, text, bool or None.
+            QueryError: The question cannot be understood, or a value cannot be
+                compared; when used, if no record has a path that it asks for.
+
+        Example:
+            >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+            >>> _ = archive.save({"inputs": {"a": 4.05}, "energy": -3.7}, "al/run-1")
+            >>> archive.find("energy < most and inputs.a > 4", {"most": -3}).one().name
+            'al/run-1'
 
         """
-        return RecordSet(self._core, "", metadata)
+        return RecordSet(
+            self._core, query_of(question, parameters, equal), self._provenance
+        )
 
     def names(self, under: str = "") -> Iterator[str]:
         """Yield the names of all records, or of those below a folder, in order."""

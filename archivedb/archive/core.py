@@ -18,9 +18,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archivedb.archive import indexing
+from archivedb.archive import indexing, measuring, recovering
 from archivedb.archive.gate import Gate
-from archivedb.catalog import reading, schema, writing
+from archivedb.catalog import index, reading, schema
 from archivedb.catalog.database import Database
 from archivedb.errors import (
     ArchiveError,
@@ -79,12 +79,13 @@ class Core:
         self.readonly = readonly
         self.durable = durable
         self.store = PayloadStore(address.payloads, durable=durable)
-        self.paths = writing.PathIds()
+        self.paths = index.PathIds()
         self._trust = trust
         self._migrate = migrate
         self._uuid: str | None = None
         self._database: Database | None = None
         self._opening = threading.RLock()
+        self.local = threading.local()
         self._finalizer: weakref.finalize[..., Core] | None = None
         _open.add(self)
         self.open()
@@ -146,7 +147,7 @@ class Core:
         if self.readonly:
             return
         try:
-            indexing.recover_at_opening(self)
+            recovering.recover_at_opening(self)
         except BaseException:
             # Half a catalog would look like a whole one.
             self.close()
@@ -199,28 +200,13 @@ class Core:
         database.is_replaced()  # so that it knows which file it is
         self._uuid, self._database = found, database
         # Another file may have given the same ids to other paths.
-        self.paths = writing.PathIds()
+        self.paths = index.PathIds()
         self._finalizer = weakref.finalize(self, _abandon, database, self._locked)
         self._finalizer.atexit = False
 
     def _require_own_store(self, database: Database, uuid: str) -> None:
         address = self.address
-        owner = indexing.owner(self.store)
-        if owner is not None and owner != uuid:
-            msg = (
-                f"{address.payloads} belongs to another archive than "
-                f"{address.catalog}; name the right one with payloads="
-            )
-            raise CatalogError(msg)
-        if owner is None:
-            with database.reading() as connection:
-                lost = reading.newest_payload(connection) is not None
-            if lost:
-                msg = (
-                    f"the payloads of {address.catalog} are not at "
-                    f"{address.payloads}; move them there, or say payloads="
-                )
-                raise CatalogError(msg)
+        _require_payloads(database, uuid, self.store, address)
         self._require_only_catalog()
         if not self.readonly and self.store.catalog() != address.catalog:
             self.store.create(uuid, address.catalog)
@@ -357,7 +343,29 @@ class Core:
     def after_fork(self) -> None:
         """Replace, in a child, the locks that a thread of the parent may hold."""
         self._opening = threading.RLock()
-        self.paths = writing.PathIds()
+        self.paths = index.PathIds()
+
+
+def _require_payloads(
+    database: Database, uuid: str, store: PayloadStore, address: Address
+) -> None:
+    """Raise if a store has not the payloads that a catalog tells of."""
+    owner = indexing.owner(store)
+    if owner is not None and owner != uuid:
+        msg = (
+            f"{address.payloads} belongs to another archive than "
+            f"{address.catalog}; name the right one with payloads="
+        )
+        raise CatalogError(msg)
+    if owner is None:
+        with database.reading() as connection:
+            lost = reading.newest_payload(connection) is not None
+        if lost:
+            msg = (
+                f"the payloads of {address.catalog} are not at "
+                f"{address.payloads}; move them there, or say payloads="
+            )
+            raise CatalogError(msg)
 
 
 def migrate(address: Address) -> Migration:
@@ -370,8 +378,15 @@ def migrate(address: Address) -> Migration:
     try:
         looked.require_current()
     except CatalogOutdatedError:
-        with PayloadStore(address.payloads).writers_lock():
-            return schema.upgrade(address.catalog)
+        store = PayloadStore(address.payloads)
+        with looked.reading() as connection:
+            found = reading.archive_uuid(connection)
+        # Without its own, the index would be filled with nothing.
+        _require_payloads(looked, found, store, address)
+        with store.writers_lock():
+            return schema.upgrade(
+                address.catalog, lambda connection: measuring.refill(store, connection)
+            )
     finally:
         looked.close()
     return Migration(schema.HEAD, schema.HEAD, None)

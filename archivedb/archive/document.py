@@ -98,6 +98,7 @@ class RecordDocument(Document):
         if row is None:
             msg = f"{self._path!r} was deleted"
             raise RecordNotFoundError(msg)
+        self._path = row.name  # which may be another by now
         return row
 
     def _state(self) -> State:

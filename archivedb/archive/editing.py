@@ -8,12 +8,15 @@ change of their own, as small as the rows, and make no version.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import indexing
+from archivedb.archive import recovering
 from archivedb.archive.core import Core, now
+from archivedb.archive.current import refuse_in_batch
 from archivedb.archive.loading import find_row, reader_of, untrusted
+from archivedb.archive.measuring import facts_of_array
 from archivedb.archive.provenance import provenance
 from archivedb.archive.rows import record_of
 from archivedb.archive.saving import commit
@@ -36,11 +39,14 @@ from archivedb.values.skeleton import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from archivedb.formats.base import Reader
     from archivedb.records import Record
+    from archivedb.values.dtypes import Bytes
     from archivedb.values.editing import Op
+    from archivedb.values.facts import ArrayFacts
+    from archivedb.values.skeleton import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +58,24 @@ class Held:
         number: Its number in the version that was read.
         file: The payload, relative to the store.
         place: Where it lies there; without an offset, inline in the skeleton.
+        facts: What the search index holds of it, or None if nobody has looked.
 
     """
 
     number: int
     file: str
     place: Place
+    facts: ArrayFacts | None = None
 
 
 def held(reader: Reader, row: reading.VersionRow) -> list[Held]:
     """Return where the arrays of an open version lie, by number."""
-    files = reader.content.files
-    return [
-        Held(number, row.file if place.file is None else files[place.file], place)
-        for number, place in enumerate(reader.content.arrays)
-    ]
+    content, found = reader.content, []
+    known = content.facts or (None,) * len(content.arrays)
+    for number, (place, facts) in enumerate(zip(content.arrays, known, strict=True)):
+        file = row.file if place.file is None else content.files[place.file]
+        found.append(Held(number, file, place, facts))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +87,14 @@ class Appended:
         row: The version with them.
         file: The payload that holds them.
         place: Where they lie there.
+        facts: What the search index holds of them.
 
     """
 
     row: reading.VersionRow
     file: str
     place: Place
+    facts: ArrayFacts | None
 
 
 def extend(source: Skeleton, arrays: list[Any], op: Op, added: Appended) -> bool:
@@ -101,7 +112,7 @@ def extend(source: Skeleton, arrays: list[Any], op: Op, added: Appended) -> bool
     node = Skeleton(op.rows.skeleton).root
     # The rows come before what refers to them.
     number = len(arrays)
-    arrays.append(Held(number, added.file, added.place))
+    arrays.append(Held(number, added.file, added.place, added.facts))
     extend_array(source, op.steps, {**node, "$array": number})
     return True
 
@@ -143,18 +154,17 @@ def edit(
 
     """
     core.require_writable()
-    with core.store.name_lock(row.name):
-        newest = _newest(core, row)
+    with _locked(core, row, "edit what is inside records") as newest:
         if isinstance(ops[0], Append) and extends and newest.is_version(row):
             entry = _append_entry(core, newest, ops[0])
             if entry is not None:
                 # JSON could be extended only by writing all of it again.
                 mode = "hdf5" if newest.mode == "json" else newest.mode
-                done = commit(core, mode, [Draft(entry, ops[0].rows)], new=False)
+                done = commit(core, mode, [Draft(entry, ops[0].rows)])
                 content = done.entries[0].content
                 assert content is not None  # noqa: S101 - the rows
                 grown = replace(newest, appended=newest.appended + 1)
-                return Appended(grown, done.file, content.arrays[0])
+                return Appended(grown, done.file, content.arrays[0], content.facts[0])
         with reader_of(core, newest) as reader:
             arrays = held(reader, newest)
             edited = apply(reader.skeleton, arrays, ops)
@@ -169,15 +179,25 @@ def edit(
     return None
 
 
-def _newest(core: Core, row: reading.VersionRow) -> reading.VersionRow:
-    """Return the newest version of a record; the caller holds its lock."""
-    indexing.recover(core)
-    with core.reading() as connection:
-        newest = reading.newest_of(connection, row.uuid)
-    if newest is None:
-        msg = f"{row.name!r} was deleted; nothing was changed"
-        raise RecordNotFoundError(msg)
-    return newest
+@contextmanager
+def _locked(
+    core: Core, row: reading.VersionRow, what: str
+) -> Iterator[reading.VersionRow]:
+    """Hold the lock of a record, and yield its newest version."""
+    refuse_in_batch(core, what)
+    name = row.name
+    while True:
+        with core.store.name_lock(name):
+            recovering.recover(core)
+            with core.reading() as connection:
+                newest = reading.newest_of(connection, row.uuid)
+            if newest is None:
+                msg = f"{name!r} was deleted; nothing was changed"
+                raise RecordNotFoundError(msg)
+            if newest.name == name:
+                yield newest
+                return
+        name = newest.name  # it was renamed meanwhile
 
 
 def _position(core: Core, row: reading.VersionRow) -> int:
@@ -240,9 +260,18 @@ def _encoded(edited: Edited, reader: Reader, *, share: bool = True) -> Encoded:
             path, node = nodes[number]
             arrays.append(stored_again(path, node, reader.fetch(array.number, node)))
         else:
-            place = array.place
+            place, node = array.place, nodes[number][1]
+
+            def fetch(_: int, node: Tree, number: int = array.number) -> Bytes:
+                return reader.fetch(number, node)
+
+            # An earlier archivedb has saved it without looking.
+            known = array.facts or facts_of_array(node, fetch)
             arrays.append(
-                KeptArray(array.file, place.offset or 0, place.length, place.blocks)
+                KeptArray(
+                    *(array.file, place.offset or 0, place.length, place.blocks),
+                    facts=known,
+                )
             )
     text, executable = edited.skeleton, edited.executable
     return Encoded(NO_VALUE, text, digest.digest(text), tuple(arrays), executable)
@@ -262,29 +291,49 @@ def _commit(
         tags=tuple(json.loads(row.tags, "catalog's tags")),
         provenance=provenance() if gather else {},
     )
-    return commit(core, row.mode, [Draft(entry, value)], new=False).entries[0]
+    return commit(core, row.mode, [Draft(entry, value)]).entries[0]
 
 
 def compact(core: Core, name: str | Record, *, gather: bool) -> Record:
     """Make the newest version stand alone in one payload; see `Archive.compact`."""
     core.require_writable()
     row = find_row(core, name, None)
-    with core.store.name_lock(row.name):
-        newest = _newest(core, row)
-        with reader_of(core, newest) as reader:
-            ops = []
-            for path, node in stored_arrays(reader.skeleton):
-                if "$parts" in node:
-                    whole = joined(node["$parts"], reader.fetch)
-                    steps = tuple(paths.parts(path))
-                    ops.append(Assign(steps, encode(whole, at=steps)))
-            if not ops and not reader.content.files:
-                return record_of(find_row(core, row.name, None))
-            edited = apply(reader.skeleton, held(reader, newest), ops)
-            _require_own(core, newest, reader.skeleton, edited)
-            value = _encoded(edited, reader, share=False)
-            _commit(core, newest, value, gather=gather)
-    return record_of(find_row(core, row.name, None))
+    with (
+        _locked(core, row, "compact records") as newest,
+        reader_of(core, newest) as reader,
+    ):
+        if newest.appended or reader.content.files or _has_parts(reader.skeleton):
+            _commit(core, newest, standing_alone(core, newest, reader), gather=gather)
+    return record_of(find_row(core, newest.name, None))
+
+
+def _has_parts(source: Skeleton) -> bool:
+    return any("$parts" in node for _, node in stored_arrays(source))
+
+
+def standing_alone(core: Core, row: reading.VersionRow, reader: Reader) -> Encoded:
+    """
+    Return the value of a version with all its arrays, each in one piece.
+
+    Args:
+        core: The open archive.
+        row: The version.
+        reader: What has opened it.
+
+    Raises:
+        UntrustedPayloadError: It holds objects of a stranger, which whoever
+            writes them would sign.
+
+    """
+    ops = []
+    for path, node in stored_arrays(reader.skeleton):
+        if "$parts" in node:
+            whole = joined(node["$parts"], reader.fetch)
+            steps = tuple(paths.parts(path))
+            ops.append(Assign(steps, encode(whole, at=steps)))
+    edited = apply(reader.skeleton, held(reader, row), ops)
+    _require_own(core, row, reader.skeleton, edited)
+    return _encoded(edited, reader, share=False)
 
 
 def prune(core: Core, name: str | Record, keep: int) -> Deletion:
@@ -294,8 +343,7 @@ def prune(core: Core, name: str | Record, keep: int) -> Deletion:
         raise ValueError(msg)
     core.require_writable()
     row = find_row(core, name, None)
-    with core.store.name_lock(row.name):
-        newest = _newest(core, row)
+    with _locked(core, row, "prune records") as newest:
         with core.reading() as connection:
             versions = reading.all_versions(connection, newest.name)
             dropped = [each.version for each in versions[:-keep]]
@@ -311,6 +359,6 @@ def prune(core: Core, name: str | Record, keep: int) -> Deletion:
             drops=tuple(dropped),
             frees=tuple(frees),
         )
-        done = commit(core, "json", [Draft(entry, None)], new=False)
+        done = commit(core, "json", [Draft(entry, None)])
     names = tuple(f"{newest.name} version {number}" for number in dropped)
     return Deletion(names, done.freed)

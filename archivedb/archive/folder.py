@@ -8,7 +8,7 @@ from archivedb.errors import NameConflictError
 from archivedb.records import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from archivedb.archive.archive import Archive
     from archivedb.archive.recordset import RecordSet
@@ -85,9 +85,15 @@ class Folder:
         """Save below the folder; see `Archive.save`."""
         return self._archive.save(data, f"{self.path}/{name}", **options)
 
-    def find(self, **metadata: Any) -> RecordSet:
+    def find(
+        self,
+        question: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        **equal: Any,
+    ) -> RecordSet:
         """Find below the folder; see `Archive.find`."""
-        return self._archive.find(**metadata).below(self.path)
+        return self._archive.find(question, parameters, **equal).below(self.path)
 
     def __repr__(self) -> str:
         """Return how many records lie below, and the first of them."""

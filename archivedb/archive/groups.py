@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive import editing, resolving, saving
+from archivedb.archive.changing import count_below, name_of, name_to_save
+from archivedb.archive.current import refuse_in_batch
 from archivedb.archive.document import RecordDocument
 from archivedb.archive.loading import find_row
 from archivedb.catalog import reading
@@ -84,6 +86,7 @@ class Groups:
             NotAGroupError: The record is no dict.
 
         """
+        refuse_in_batch(self._core, "create groups")
         if not self._core.exists or not self._is_record(paths.check_name(name)):
             self._save({}, name, "skip")
         return self.open(name)
@@ -101,7 +104,7 @@ class Groups:
             NameConflictError: It is a folder.
 
         """
-        path = _path(path)
+        path = self._path(path)
         place = resolving.find_place(self._core, path) if self._core.exists else None
         if place is not None and place[1]:
             self.open(place[0].name)[_inside(path, place[1])] = value
@@ -109,6 +112,14 @@ class Groups:
         name = _name(path)
         self._refuse_folder(name)
         self._save(loaded(value), name, "version")
+
+    def _path(self, path: object) -> str | tuple[Any, ...]:
+        if isinstance(path, Record):
+            return name_to_save(self._core, path)
+        if not isinstance(path, (str, tuple)):
+            msg = f"a path is text or a tuple of keys, not {path!r:.60}"
+            raise InvalidNameError(msg)
+        return path
 
     def _save(self, value: Any, name: str, on_exists: str) -> None:
         said = saving.facts(None, (), gather=self._provenance)
@@ -127,9 +138,10 @@ class Groups:
             RecordNotFoundError: There is no such record.
 
         """
-        path = _path(path)
-        self._core.require_existing()
-        place = resolving.find_place(self._core, path)
+        if isinstance(path, Record):
+            path = name_of(self._core, path)
+        path = self._path(path)
+        place = resolving.find_place(self._core, path) if self._core.exists else None
         if place is not None and place[1]:
             del self.open(place[0].name)[_inside(path, place[1])]
             return
@@ -138,10 +150,7 @@ class Groups:
         saving.delete(self._core, lambda _: [name], name)
 
     def _refuse_folder(self, name: str) -> None:
-        if not self._core.exists:
-            return
-        with self._core.reading() as connection:
-            number = reading.count(connection, name)
+        number = count_below(self._core, name)
         if number:
             msg = (
                 f"{name!r} is a folder of {counted(number, 'record')}, which is not "
@@ -182,15 +191,6 @@ class Groups:
         """
         self._core.require_existing()
         return editing.compact(self._core, name, gather=self._provenance)
-
-
-def _path(path: object) -> str | tuple[Any, ...]:
-    if isinstance(path, Record):
-        return path.name
-    if not isinstance(path, (str, tuple)):
-        msg = f"a path is text or a tuple of keys, not {path!r:.60}"
-        raise InvalidNameError(msg)
-    return path
 
 
 def _inside(path: str | tuple[Any, ...], steps: tuple[Any, ...]) -> Any:

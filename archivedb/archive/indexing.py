@@ -1,17 +1,19 @@
 """
-From payloads to the catalog: what crashed writers left, and whole rebuilds.
+From payloads to the catalog, in whatever order they are found.
 
 A payload counts once its rename is durable, whether its writer lived to tell
-the catalog or not.
+the catalog or not; one of a batch counts once all of them do.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from archivedb.archive.measuring import measured
 from archivedb.catalog import reading, writing
+from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     CatalogEntryError,
     DecodeError,
@@ -19,13 +21,18 @@ from archivedb.errors import (
     PayloadError,
     StoreError,
 )
-from archivedb.formats import get_format, suffix_mode, uuids
+from archivedb.formats import get_format, suffix_mode
 from archivedb.formats.base import checked
-from archivedb.formats.envelope import Envelope, read_head
+from archivedb.formats.envelope import (
+    MAKES_VERSION,
+    OF_NEWEST,
+    Envelope,
+    read_head,
+)
 from archivedb.store import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
@@ -40,11 +47,13 @@ if TYPE_CHECKING:
 UNREADABLE = (PayloadError, DecodeError, StoreError, CatalogEntryError)
 """What one payload may do without keeping the others from being indexed."""
 
-UNDONE_BY_REBUILDING = frozenset({"append", "delete", "prune"})
+UNDONE_BY_REBUILDING = frozenset(
+    {"append", "annotate", "delete", "prune", "rename", "tag"}
+)
 """Changes that leave behind less, or more, than a version to be taken back."""
 
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unpublished file of a dead writer is removed."""
+Find = Callable[[str], str | None]
+"""Returns the file of a payload, by its uuid, or None if there is none."""
 
 
 def read_envelope(source: Source) -> Envelope:
@@ -89,66 +98,105 @@ def owner(store: PayloadStore) -> str | None:
     return None
 
 
+def others_of(envelope: Envelope, find: Find) -> list[str] | None:
+    """
+    Return the files of the other payloads of a batch; none if there is no batch.
+
+    Args:
+        envelope: What one of them says.
+        find: Returns the file of a payload, by its uuid.
+
+    Returns:
+        None if one is missing: the writer was cut off before all had their
+        names, and the batch does not count.
+
+    """
+    found = [find(uuid) for uuid in envelope.batch if uuid != envelope.payload]
+    files = [file for file in found if file is not None]
+    return files if len(files) == len(found) else None
+
+
 class Indexer:
     """
     Applies payloads to the catalog, in the order of each record's history.
 
-    A change that comes before its predecessor, or while its name still
-    belongs to another record, waits, and is tried again at the end.  Where two
+    A change that comes before its predecessor waits, and is tried again at the
+    end; so does a name that still belongs to another record.  Where two
     payloads claim one position, the later counts: the writer of the first was
     cut off before it told the catalog, and so before `save` returned.
 
     Args:
         core: The open archive.
         connection: An open write transaction.
-        void: Deletes, as (payload uuid, slot), that a later change supersedes.
+        void: Changes, as (payload uuid, slot), that a later one supersedes.
+        find: Returns the file of a payload, by its uuid.
 
     """
 
     def __init__(
-        self, core: Core, connection: Connection, void: frozenset[tuple[str, int]]
+        self,
+        core: Core,
+        connection: Connection,
+        void: frozenset[tuple[str, int]],
+        find: Find,
     ) -> None:
         self._core = core
         self._connection = connection
         self._void = void
+        self._find = find
+        self._claims = Claims(connection)
         self._waiting: list[tuple[int, str, int]] = []
         self._pruned: set[tuple[str, int]] = set()
+        self._bare: set[str] = set()
+        self._read: tuple[str, Envelope] | None = None
         self.voided: set[tuple[str, int]] = set()
+        self.others: set[str] = set()
 
     def add(self, file: str) -> bool:
         """
         Apply what a payload file holds.
 
         Returns:
-            False if it is not of this archive.
+            False if it is not of this archive, or its batch does not count.
 
         Raises:
             ArchiveError: The file is damaged.
 
         """
         # All of a payload, or nothing: what one holds must not spoil the rest.
-        with self._core.store.open(file) as source, self._connection.begin_nested():
-            envelope = read_envelope(source)
+        with self._open(file) as (source, envelope):
             if envelope.archive != self._core.uuid:
                 return False
+            others = others_of(envelope, self._find)
+            if others is None:
+                return False
+            self.others.update(others)
             for slot, entry in enumerate(envelope.entries):
                 self._pruned.update((entry.record, number) for number in entry.drops)
-                if self._obstacle(entry) is not None:
+                if (envelope.payload, slot) in self._void:
+                    continue
+                if self._comes_too_early(entry):
                     self._waiting.append((entry.position, file, slot))
-                elif (envelope.payload, slot) not in self._void:
+                else:
                     self._apply(source, envelope, slot)
         return True
 
-    def _obstacle(self, entry: Entry) -> str | None:
-        """Return why a change cannot be applied yet, or None if it can."""
+    @contextmanager
+    def _open(self, file: str) -> Iterator[tuple[PayloadFile, Envelope]]:
+        try:
+            with self._core.store.open(file) as source, self._connection.begin_nested():
+                if self._read is None or self._read[0] != file:
+                    self._read = file, read_envelope(source)
+                yield source, self._read[1]
+        except BaseException:
+            # Their rows were taken back.
+            self._core.paths.forget()
+            raise
+
+    def _comes_too_early(self, entry: Entry) -> bool:
         if entry.kind == "delete":  # supersedes whatever comes before it
-            return None
-        known = reading.positions(self._connection, entry.record)
-        if entry.position > known + 1:
-            return f"the change before position {entry.position} is missing"
-        if known:
-            return None
-        return reading.conflict(self._connection, entry.name)
+            return False
+        return entry.position > reading.positions(self._connection, entry.record) + 1
 
     def finish(self) -> list[tuple[str, ArchiveError]]:
         """
@@ -161,27 +209,32 @@ class Indexer:
         damaged: list[tuple[str, ArchiveError]] = []
         for _, file, slot in sorted(self._waiting):
             try:
-                with (
-                    self._core.store.open(file) as source,
-                    self._connection.begin_nested(),
-                ):
-                    envelope = read_envelope(source)
+                with self._open(file) as (source, envelope):
                     entry = envelope.entries[slot]
                     version = entry.record, entry.version
-                    if entry.kind == "append" and version in self._pruned:
-                        continue  # what it was appended to may be gone
-                    self._require_free(entry)
+                    if entry.kind in OF_NEWEST and version in self._pruned:
+                        continue  # what it changed may be gone
                     self._apply(source, envelope, slot)
-            except (*UNREADABLE, NameConflictError) as error:
+            except UNREADABLE as error:
                 damaged.append((file, error))
         self._waiting.clear()
-        return damaged
+        return damaged + self._settle()
 
-    def _require_free(self, entry: Entry) -> None:
-        if not reading.positions(self._connection, entry.record):
-            why = reading.conflict(self._connection, entry.name)
-            if why is not None:
-                raise NameConflictError(why)
+    def _settle(self) -> list[tuple[str, ArchiveError]]:
+        """Give records their names, and forget those that cannot have theirs."""
+        left: dict[str, ArchiveError] = {
+            uuid: NameConflictError(why) for uuid, why in self._claims.settle().items()
+        }
+        for uuid in self._bare:
+            name = reading.bare_name(self._connection, uuid)
+            if name is not None and uuid not in left:
+                left[uuid] = CatalogEntryError(f"the versions of {name!r} are lost")
+        damaged = []
+        for uuid, error in left.items():
+            files = reading.files_of(self._connection, uuid)
+            writing.forget(self._connection, uuid)
+            damaged += [(file, error) for file in files]
+        return damaged
 
     def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
         entry, own = envelope.entries[slot], None
@@ -189,8 +242,19 @@ class Indexer:
             self._make_room(envelope, entry)
         if entry.content is not None and entry.adopted is None:
             own = read_skeleton(source, entry.content)
+        if entry.kind not in MAKES_VERSION:
+            self._bare.add(entry.record)
         payload = register(self._connection, source.name, source.size)
-        if not apply_entry(self._core, self._connection, entry, (payload, slot), own):
+        address = payload, slot
+        if not apply_entry(
+            self._core,
+            self._connection,
+            entry,
+            address,
+            own,
+            self._claims,
+            source=source,
+        ):
             writing.drop_unneeded(self._connection, payload, entry.record)
 
     def _make_room(self, envelope: Envelope, entry: Entry) -> None:
@@ -198,19 +262,22 @@ class Indexer:
         if claim is None or claim[2] >= envelope.payload:
             return
         change_id, kind, payload, slot = claim
-        if kind in UNDONE_BY_REBUILDING:
-            # What it removed, or extended, must be read again.
+        if kind in UNDONE_BY_REBUILDING or entry.kind not in MAKES_VERSION:
+            # What it removed, changed or extended must be read again.
             self.voided.add((payload, slot))
         else:
             writing.retract(self._connection, change_id)
 
 
-def apply_entry(
+def apply_entry(  # noqa: PLR0913, PLR0917 - a change, and where it was found
     core: Core,
     connection: Connection,
     entry: Entry,
     address: tuple[int, int],
     own: Skeleton | None,
+    claims: Claims,
+    *,
+    source: PayloadFile | None = None,
 ) -> bool:
     """
     Apply one change, reading the payload that it adopts if it does.
@@ -221,21 +288,27 @@ def apply_entry(
         entry: The change.
         address: The id of its payload, and its slot there.
         own: The skeleton of its content, if that is in the same payload.
+        claims: Gives records their names.
+        source: That payload, if it is one that was found.
 
     Returns:
         What `writing.apply` returns.
 
     """
     content_payload, skeleton = address[0], own
+    known = entry.content.facts if entry.content else ()
+    if source is not None and entry.content is not None and entry.adopted is None:
+        known = measured(core.store, source, entry.content)
     if entry.adopted is not None and entry.content is not None:
         with core.store.open(entry.adopted) as adopted:
             skeleton = read_skeleton(adopted, entry.content)
+            known = measured(core.store, adopted, entry.content)
             content_payload = register(connection, entry.adopted, adopted.size)
     shared = {}
     for file in entry.content.files if entry.content else ():
         shared[file] = register(connection, file, core.store.size(file) or 0)
-    place = writing.Place(*address, content_payload, skeleton, shared)
-    return writing.apply(connection, core.paths, entry, place)
+    place = writing.Place(*address, content_payload, skeleton, shared, known)
+    return writing.apply(connection, core.paths, entry, place, claims)
 
 
 def register(connection: Connection, file: str, size: int) -> int:
@@ -246,132 +319,3 @@ def register(connection: Connection, file: str, size: int) -> int:
     return writing.add_payload(
         connection, writing.PayloadRow(parsed.uuid, file, mode, size)
     )
-
-
-def recover(core: Core) -> None:
-    """
-    Finish what writers published without telling the catalog, or settling it.
-
-    Called when an archive is opened, and by each writer that holds a name's
-    lock, before it looks how long the history is.
-    """
-    for path, file in core.store.left_over():
-        _index(core, [file])
-        with core.reading() as connection:
-            superseded = bool(unknown(connection, [file]))
-        with suppress(*UNREADABLE), core.store.open(file) as source:
-            entries = read_envelope(source).entries
-            if superseded:
-                # Its save never returned, and what has been committed since
-                # leaves no room for it: so nothing of it is there.
-                core.store.remove(file)
-            else:
-                free(core, entries)
-        path.unlink(missing_ok=True)
-
-
-def free(core: Core, entries: Iterable[Entry]) -> int:
-    """Remove the files that deletes made superfluous; return the bytes freed."""
-    files = [file for entry in entries for file in entry.frees]
-    if not files:
-        return 0
-    with core.reading() as connection:
-        unneeded = unknown(connection, files)
-    return sum(core.store.remove(file) for file in unneeded)
-
-
-def recover_at_opening(core: Core) -> None:
-    """
-    Index what counts and is not indexed, also after the catalog was restored.
-
-    Directories that changed after the newest payload that the catalog knows
-    are listed; all others cannot hold anything new.
-    """
-    recover(core)
-    core.store.sweep(core.store.clock() - ABANDONED)
-    with core.reading() as connection:
-        newest = reading.newest_payload(connection)
-    seen = uuids.uuid7_milliseconds(newest) / 1000 if newest else 0.0
-    if seen > core.store.clock():
-        seen = 0.0  # a clock was wrong once, and says nothing of what is new
-    changed = [shard for shard, time in core.store.shard_times().items() if time > seen]
-    # All at once, since the versions of a record lie in many directories.
-    files = [f for shard in changed for f in core.store.shard_files(shard)]
-    # A writer that lives tells the catalog itself; of one that is gone,
-    # `recover` has done so.
-    _index(core, [file for file in files if not core.store.is_pending(file)])
-
-
-def _index(core: Core, files: Iterable[str]) -> None:
-    with core.reading() as connection:
-        new = unknown(connection, files)
-    if not new:
-        return
-    with core.writing() as connection:
-        indexer = Indexer(core, connection, frozenset())
-        for file in new:
-            # Damage is for verify to report, not a reason not to open.
-            with suppress(*UNREADABLE):
-                indexer.add(file)
-        indexer.finish()
-
-
-def unknown(connection: Connection, files: Iterable[str]) -> list[str]:
-    """Return which payload files the catalog does not know, oldest first."""
-    by_uuid = {}
-    for file in files:
-        parsed = naming.parse(file.rpartition("/")[2])
-        if parsed is not None:
-            by_uuid[parsed.uuid] = file
-    known = reading.payload_uuids(connection, list(by_uuid))
-    return [by_uuid[uuid] for uuid in sorted(by_uuid) if uuid not in known]
-
-
-@dataclass(slots=True)
-class Rebuilt:
-    """What a rebuild has done so far."""
-
-    payloads: int = 0
-    damaged: list[tuple[str, ArchiveError]] = field(default_factory=list)
-
-
-def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
-    """
-    Empty the catalog and fill it from the payloads, in one transaction.
-
-    Args:
-        core: The open archive.
-        progress: Called with the payloads done, and how many there are.
-
-    """
-    void: frozenset[tuple[str, int]] = frozenset()
-    with core.writing() as connection:
-        # Under the lock: what is committed before it is in these files, and
-        # what is published since is told to the catalog by its own writer.
-        files = sorted(core.store.files(), key=lambda file: file.rpartition("/")[2])
-        while True:
-            writing.clear(connection)
-            core.paths = writing.PathIds()
-            indexer = Indexer(core, connection, void)
-            done = _fill(indexer, files, progress)
-            if indexer.voided <= void:
-                return done
-            void |= indexer.voided
-
-
-def _fill(
-    indexer: Indexer, files: list[str], progress: Callable[[int, int], None] | None
-) -> Rebuilt:
-    done = Rebuilt()
-    for number, file in enumerate(files, 1):
-        try:
-            if indexer.add(file):
-                done.payloads += 1
-        except UNREADABLE as error:
-            done.damaged.append((file, error))
-        if progress is not None:
-            progress(number, len(files))
-    late = indexer.finish()
-    done.payloads -= len(late)
-    done.damaged += late
-    return done

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archivedb.archive.current import refuse_in_batch
 from archivedb.archive.editing import held
-from archivedb.archive.indexing import read_envelope, rebuild, unknown
+from archivedb.archive.indexing import others_of, read_envelope
 from archivedb.archive.loading import reader_of
+from archivedb.archive.recovering import rebuild, unknown
 from archivedb.catalog import dump, reading
 from archivedb.errors import ArchiveError, PayloadError
 from archivedb.store import naming
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from archivedb.archive.core import Core
-    from archivedb.archive.indexing import Rebuilt
+    from archivedb.archive.recovering import Rebuilt
 
 
 PATIENCE = 40
@@ -125,11 +127,13 @@ class Inspection:
             if store.is_pending(file) or self.still_indexed(file):
                 continue
             if self.stored_size(file) is not None:
-                yield file, *self._judge(file)
+                judged = self._judge(file)
+                if judged is not None:
+                    yield file, *judged
         for file in self._core.store.strangers():
             yield file, "orphaned", "it is no payload of archivedb"
 
-    def _judge(self, file: str) -> tuple[str, str]:
+    def _judge(self, file: str) -> tuple[str, str] | None:
         try:
             with self._core.store.open(file) as source:
                 envelope = read_envelope(source)
@@ -137,7 +141,14 @@ class Inspection:
             return "orphaned", f"the catalog does not know it, and {error}"
         if envelope.archive != self._core.uuid:
             return "orphaned", "it belongs to another archive"
+        if others_of(envelope, self._core.store.find) is None:
+            number = envelope.batch.index(envelope.payload) + 1
+            part = f"part {number} of {len(envelope.batch)}"
+            return "orphaned", f"it is {part} of a batch that was cut short"
         with self._core.reading() as connection:
+            if reading.payload_uuids(connection, list(envelope.batch)):
+                # What it holds is gone, but others count only together with it.
+                return None
             superseded = all(
                 reading.positions(connection, entry.record) >= entry.position
                 for entry in envelope.entries
@@ -152,6 +163,7 @@ class Inspection:
 
     def rebuild(self, progress: Callable[[int, int], None] | None) -> Rebuilt:
         """Rebuild the catalog from the payloads, in one transaction."""
+        refuse_in_batch(self._core, "rebuild the catalog")
         return rebuild(self._core, progress)
 
     def totals(self) -> tuple[int, int]:

@@ -139,11 +139,17 @@ def _require_whole(row: reading.VersionRow, parts: list[reading.AppendedRow]) ->
 def _with_parts(content: Content, parts: list[reading.AppendedRow]) -> Content:
     """Return where everything lies, what was appended included."""
     files = {file: number for number, file in enumerate(content.files)}
+    facts = content.facts or (None,) * len(content.arrays)
     places = []
     for part in parts:
         number = files.setdefault(part.file, len(files))
         places.append(Place(part.offset, part.length, part.blocks, number))
-    return replace(content, arrays=(*content.arrays, *places), files=tuple(files))
+    return replace(
+        content,
+        arrays=(*content.arrays, *places),
+        files=tuple(files),
+        facts=(*facts, *(part.facts for part in parts)),
+    )
 
 
 def _append(source: Skeleton, parts: list[reading.AppendedRow], first: int) -> None:

@@ -220,17 +220,21 @@ def _adopt(core: Core) -> None:
         with core.reading() as connection:
             known = reading.payload_uuids(connection, [envelope.payload])
             original = envelope.entries[0]
-            deleted = reading.deleted_at(connection, original.record)
-            if known or (deleted is not None and original.time <= deleted):
+            # What began anew, below, is known by the payload that it began with.
+            if known or reading.positions(connection, envelope.payload):
                 return
-            entry = _adoption(envelope, name, reading.newest(connection, name), file)
-            if deleted is not None and entry.record == original.record:
-                # What was saved after the delete begins a record of its own.
-                entry = replace(entry, record=uuids.uuid7())
+            deleted = reading.deleted_at(connection, original.record, name)
+            if deleted is not None and original.time <= deleted:
+                return
+            newest = reading.newest(connection, name)
+            entry = _adoption(envelope, name, newest, file)
+            if newest is None and reading.positions(connection, entry.record):
+                # It was deleted or renamed: what was saved since begins anew.
+                entry = replace(entry, record=envelope.payload)
             length = reading.positions(connection, entry.record)
         entry = replace(entry, position=length + 1)
         core.store.take_in(directory.resolve(file), entry.adopted or "")
-        saving.commit(core, "json", [Draft(entry, None)], new=entry.version == 1)
+        saving.commit(core, "json", [Draft(entry, None)])
 
 
 def _adoption(
@@ -250,4 +254,5 @@ def _adoption(
         path=None,
         drops=(),
         frees=(),
+        name_before=None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archivedb.records import Change, Record
 from archivedb.values import json
@@ -51,14 +51,35 @@ def new_record(entry: Entry, file: str) -> Record:
         digest=content.digest,
         metadata=decode_inline(entry.metadata),
         tags=entry.tags,
-        provenance=decode_inline(entry.provenance),
+        provenance=provenance_of(entry.provenance),
         files=(file, *content.files),
         uuid=entry.record,
     )
 
 
+def provenance_of(tree: Any) -> Any:
+    """Return encoded provenance as the user's value, which is the user's own."""
+    global _last  # noqa: PLW0603 - save after save has the same
+    known = _last
+    if known is None or known[0] is not tree:
+        text = json.dumps(tree)
+        known = _last = tree, None if b'"$' in text else text
+    if known[1] is None:
+        return decode_inline(tree)
+    return json.loads(known[1], "provenance")
+
+
+_last: tuple[Any, bytes | None] | None = None
+
+
 def change_of(row: reading.ChangeRow) -> Change:
     """Return a row of a history as the user's value."""
     return Change(
-        row.position, row.kind, row.name, row.version, moment(row.time), row.file
+        row.position,
+        row.kind,
+        row.name,
+        row.version,
+        moment(row.time),
+        row.file,
+        row.name_before,
     )

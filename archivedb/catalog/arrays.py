@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from archivedb.catalog import tables
+from archivedb.catalog import index, tables
 from archivedb.catalog.prepared import Prepared
 from archivedb.errors import CatalogEntryError
 from archivedb.values import digest, json
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from archivedb.catalog.index import PathIds
     from archivedb.catalog.writing import Place
     from archivedb.formats import envelope
     from archivedb.values.skeleton import Skeleton
 
 _COLUMNS = (
     *("version_id", "path", "number", "payload_id", "dtype", "shape"),
-    *("digest", "kind", "offset", "length", "blocks_offset", "proof"),
+    *("digest", "kind", "offset", "length", "blocks_offset", "proof", "facts"),
 )
 ADD = Prepared(sqlite.insert(tables.array).on_conflict_do_nothing(), _COLUMNS)
 
@@ -127,6 +128,7 @@ def _row(
         "length": where.length,
         "blocks_offset": where.blocks,
         "proof": proof(path, node["dtype"], node["shape"], node["digest"], kind),
+        "facts": None,
     }
 
 
@@ -151,11 +153,16 @@ def _joined_row(
         "length": 0,
         "blocks_offset": None,
         "proof": proof(path, dtype, shape, hashed, "parts"),
+        "facts": None,
     }
 
 
 def append(
-    connection: Connection, record: int, entry: envelope.Entry, place: Place
+    connection: Connection,
+    paths: PathIds,
+    record: int,
+    entry: envelope.Entry,
+    place: Place,
 ) -> None:
     """
     Add rows to an array of a record's newest version.
@@ -192,10 +199,13 @@ def append(
         version, place.content_payload, part_path(path, count), part, content.arrays[0]
     )
     row["number"], row["kind"] = appended, "appended"
+    known = place.facts[0]
+    row["facts"] = None if known is None else json.dumps(known.tree())
     row["proof"] = proof(
         row["path"], part["dtype"], part["shape"], part["digest"], "appended"
     )
     _INSERT.run(connection, row)
+    index.index_rows(connection, paths, record, path, part, list(shape), known)
     shape[0] += part["shape"][0]
     joined = both(old["digest"], part["digest"])
     _SET.run(

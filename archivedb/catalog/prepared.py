@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ClauseElement
 
     Parameters = Mapping[str, Any]
-    _Compiled = tuple[str, tuple[str, ...], dict[str, Any]]
+    _Compiled = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 
 
 @contextmanager
@@ -32,6 +32,11 @@ def _typed(connection: Connection) -> Iterator[None]:
     except (dbapi.IntegrityError, OverflowError) as error:
         msg = f"the catalog has no place for this: {error}"
         raise CatalogEntryError(msg) from error
+
+
+def _given(names: tuple[str, ...] | None, parameters: Parameters) -> Any:
+    """Return parameters as the driver takes them."""
+    return parameters if names is None else [parameters[name] for name in names]
 
 
 class Prepared:
@@ -56,7 +61,8 @@ class Prepared:
         if found is None:
             named: Any = {} if self._columns is None else {"column_keys": self._columns}
             compiled: Any = self._statement.compile(dialect=dialect, **named)
-            names = tuple(compiled.positiontup or ())
+            # None where the driver's parameters have names.
+            names = tuple(compiled.positiontup) if compiled.positional else None
             found = (str(compiled), names, dict(compiled.params))
             self._compiled[dialect.name] = found
         return found
@@ -67,7 +73,7 @@ class Prepared:
         cursor = connection.connection.cursor()
         given = constants | dict(parameters)
         with _typed(connection):
-            cursor.execute(text, [given[name] for name in names])
+            cursor.execute(text, _given(names, given))
         return cursor
 
     def run_many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
@@ -75,5 +81,5 @@ class Prepared:
         text, names, _ = self._text(connection.dialect)
         cursor = connection.connection.cursor()
         with _typed(connection):
-            cursor.executemany(text, [[row[name] for name in names] for row in rows])
+            cursor.executemany(text, [_given(names, row) for row in rows])
         cursor.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +17,34 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     union,
 )
 
 from archivedb.catalog import tables
 from archivedb.catalog.arrays import proof
+from archivedb.catalog.dialect import ids as ids_parameter
+from archivedb.catalog.dialect import numbered
 from archivedb.catalog.prepared import Prepared
 from archivedb.catalog.writing import payloads_of
-from archivedb.errors import CatalogDamagedError, QueryError
+from archivedb.errors import CatalogDamagedError
 from archivedb.formats.envelope import Content
 from archivedb.values import json
-from archivedb.values.leaves import leaf_value, whole_path
+from archivedb.values.facts import ArrayFacts
+from archivedb.values.leaves import whole_path
 from archivedb.values.paths import is_utf8, prefixes
 from archivedb.values.skeleton import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
 _NONE_PROVENANCE = b"{}"
 
 record, version, payload = tables.record.c, tables.version.c, tables.payload.c
 
-# Spelt like the partial index, which SQLite then uses.
-LIVES: ColumnElement[bool] = record.deleted == text("0")
+LIVES = tables.LIVES
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class ChangeRow:
     version: int | None
     time: int
     file: str
+    name_before: str | None
 
 
 _other_payload = tables.payload.alias()
@@ -132,6 +135,13 @@ _FILES = case((version.appended > 0, _APPENDED_FILES), else_=None)
 
 
 def _versions(files: ColumnElement[Any] = _FILES) -> Select[Any]:
+    joined = tables.version.join(tables.record, record.id == version.record_id)
+    return _columns_of_versions(joined, files)
+
+
+def _columns_of_versions(
+    joined: FromClause, files: ColumnElement[Any] = _FILES
+) -> Select[Any]:
     return (
         select(
             version.id,
@@ -151,8 +161,7 @@ def _versions(files: ColumnElement[Any] = _FILES) -> Select[Any]:
             version.appended,
             files,
         )
-        .select_from(tables.version)
-        .join(tables.record, record.id == version.record_id)
+        .select_from(joined)
         .join(tables.payload, payload.id == version.payload_id)
         .outerjoin(tables.provenance, tables.provenance.c.id == version.provenance_id)
     )
@@ -254,10 +263,33 @@ def versions_after(connection: Connection, last: int, limit: int) -> list[Versio
     return [VersionRow(*row) for row in found]
 
 
+def living_ids(connection: Connection) -> list[int]:
+    """Return the ids of all living records, oldest first."""
+    statement = select(record.id).where(LIVES).order_by(record.id)
+    return list(connection.execute(statement).scalars())
+
+
+def unmeasured_versions(connection: Connection) -> list[int]:
+    """Return the versions with appended rows of which the index knows nothing."""
+    statement = select(_array.version_id).where(
+        _array.kind == "appended", _array.facts.is_(None)
+    )
+    return sorted(set(connection.execute(statement).scalars()))
+
+
 def by_record(connection: Connection, uuid: str, number: int) -> VersionRow | None:
     """Return a certain version of the record with this uuid."""
     row = _BY_RECORD.run(connection, {"uuid": uuid, "version": number}).fetchone()
     return None if row is None else VersionRow(*row)
+
+
+def bare_name(connection: Connection, uuid: str) -> str | None:
+    """Return the name of a living record that has no version, or None."""
+    statement = select(record.name).where(
+        record.uuid == uuid, LIVES, record.newest_id.is_(None)
+    )
+    found: str | None = connection.execute(statement).scalar()
+    return found
 
 
 def first_record(connection: Connection, names: list[str]) -> str | None:
@@ -286,14 +318,24 @@ def is_folder(connection: Connection, name: str) -> bool:
     return _IN_FOLDER.run(connection, between).fetchone() is not None
 
 
-def conflict(connection: Connection, name: str) -> str | None:
-    """Return why a name cannot become a record's, or None if it can."""
-    above = first_record(connection, prefixes(name))
+def conflict(
+    connection: Connection, name: str, leaving: AbstractSet[str] = frozenset()
+) -> str | None:
+    """
+    Return why a name cannot become a record's, or None if it can.
+
+    Args:
+        connection: An open transaction.
+        name: The name.
+        leaving: Names of records that will no longer have them.
+
+    """
+    above = first_record(connection, [p for p in prefixes(name) if p not in leaving])
     if above is not None:
         return f"{name!r} would lie inside {above!r}, which is a record, not a folder"
-    if is_folder(connection, name):
+    if is_folder(connection, name) and not leaving >= {*names(connection, name)}:
         return f"{name!r} is a folder: records lie below it; choose another name"
-    if first_record(connection, [name]) is not None:
+    if name not in leaving and first_record(connection, [name]) is not None:
         return f"a record named {name!r} exists"
     return None
 
@@ -338,7 +380,7 @@ def direct(connection: Connection, folder: str) -> list[VersionRow]:
 
 
 def history(connection: Connection, name: str) -> list[ChangeRow]:
-    """Return the changes of a living record, oldest first."""
+    """Return the changes of a living record, oldest first, named as it was then."""
     change = tables.change.c
     statement = (
         select(
@@ -348,13 +390,21 @@ def history(connection: Connection, name: str) -> list[ChangeRow]:
             change.version,
             change.time,
             payload.file,
+            change.name_before,
         )
         .join(tables.record, record.id == change.record_id)
         .join(tables.payload, payload.id == change.payload_id)
         .where(record.name == name, LIVES)
-        .order_by(change.position)
+        .order_by(change.position.desc())
     )
-    return [ChangeRow(*row) for row in connection.execute(statement)]
+    found = []
+    for row in connection.execute(statement):
+        each = ChangeRow(*row)
+        found.append(replace(each, name=name))
+        if each.name_before is not None:
+            name = each.name_before
+    found.reverse()
+    return found
 
 
 def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
@@ -376,85 +426,29 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
     return found
 
 
-def matching(
-    connection: Connection, folder: str, equal: dict[str, Any]
-) -> Iterator[tuple[VersionRow, bool]]:
-    """
-    Yield the newest versions whose metadata or data equal these values.
+def newest_by_ids(connection: Connection, ids: list[int]) -> list[VersionRow]:
+    """Return the newest versions of these living records, in their order."""
+    given = numbered("given", connection.dialect)
+    joined = given.join(tables.record, record.id == given.c.value)
+    statement = (
+        _columns_of_versions(
+            joined.join(tables.version, version.id == record.newest_id)
+        )
+        .where(LIVES)
+        .order_by(given.c.key)
+    )
+    rows = connection.execute(
+        statement, {"given": ids_parameter(ids, connection.dialect)}
+    )
+    return [VersionRow(*row) for row in rows]
 
-    Each comes with whether it surely matches: one that has more leaves than
-    the index holds is yielded as soon as it might.
 
-    Raises:
-        QueryError: A value is no scalar.
-
-    """
-    statement = _versions().add_columns(record.partly_indexed)
-    statement = statement.where(_below(folder), version.id == record.newest_id)
-    for path, value in equal.items():
-        if path == "tags":
-            for word in [value] if isinstance(value, str) else value:
-                statement = statement.where(_has_tag(word))
-            continue
-        leaf = leaf_value(value)
-        if leaf is None:
-            msg = (
-                f"find({path}=…) compares with numbers, text, True, False and None, "
-                f"not with a {type(value).__name__}"
-            )
-            raise QueryError(msg)
-        if leaf[0] == "nan":  # equal to nothing, itself included
-            return
-        statement = statement.where(or_(_has_leaf(path, leaf), record.partly_indexed))
+def versions_below(connection: Connection, folder: str) -> Iterator[VersionRow]:
+    """Yield all versions of the records below a folder, newest first."""
+    statement = _versions().where(_below(folder))
     statement = statement.order_by(version.saved_at.desc(), version.id.desc())
     for row in connection.execute(statement):
-        yield VersionRow(*row[:-1]), not row[-1]
-
-
-def _has_tag(word: object) -> ColumnElement[bool]:
-    if not isinstance(word, str):
-        msg = f"a tag is a word, not {word!r}"
-        raise QueryError(msg)
-    if not is_utf8(word):
-        return false()
-    tagged = select(tables.tag.c.record_id).where(tables.tag.c.tag == word)
-    return record.id.in_(tagged)
-
-
-def _has_leaf(path: str, leaf: tuple[str, Any, str | None]) -> ColumnElement[bool]:
-    """
-    Return the condition for a record that has this leaf.
-
-    A path means the metadata, and the data only where the metadata has none.
-    """
-    kind, num, txt = leaf
-    if not (is_utf8(path) and is_utf8(txt or "")):
-        return false()  # no database holds such text
-    table, name = tables.leaf.c, tables.path.c
-
-    def at(side: str) -> Select[Any]:
-        return select(name.id).where(name.side == side, name.path == path)
-
-    same = and_(
-        table.kind == kind,
-        table.num.is_(None) if num is None else table.num == num,
-        table.txt.is_(None) if txt is None else table.txt == txt,
-    )
-
-    def records(side: str) -> Select[Any]:
-        return select(table.record_id).where(
-            table.path_id == at(side).scalar_subquery(), same
-        )
-
-    in_metadata = (
-        select(table.record_id)
-        .where(table.path_id == at("metadata").scalar_subquery())
-        .scalar_subquery()
-    )
-    return or_(
-        record.id.in_(records("metadata")),
-        and_(record.id.in_(records("data")), record.id.not_in(in_metadata)),
-    )
+        yield VersionRow(*row)
 
 
 def archive_uuid(connection: Connection) -> str:
@@ -498,13 +492,13 @@ def versions_in(connection: Connection, file: str) -> list[tuple[str, int, bool]
     return [(row[0], row[1], bool(row[2])) for row in connection.execute(statement)]
 
 
-def deleted_at(connection: Connection, uuid: str) -> int | None:
-    """Return when a record was deleted, or None if it was not."""
+def deleted_at(connection: Connection, uuid: str, name: str) -> int | None:
+    """Return when a record, or another of its name, was last deleted, or None."""
     change = tables.change.c
     statement = (
-        select(change.time)
+        select(func.max(change.time))
         .join(tables.record, record.id == change.record_id)
-        .where(record.uuid == uuid, change.kind == "delete")
+        .where(or_(record.uuid == uuid, record.name == name), change.kind == "delete")
     )
     found: int | None = connection.execute(statement).scalar()
     return found
@@ -522,8 +516,9 @@ def files_of(connection: Connection, uuid: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class AppendedRow:
-    """Rows that were appended to an array of a version."""
+    """Rows that were appended to an array of a version; `key` is the row's own."""
 
+    key: str
     path: str
     file: str
     dtype: Any
@@ -532,6 +527,7 @@ class AppendedRow:
     offset: int
     length: int
     blocks: int | None
+    facts: ArrayFacts | None
 
 
 def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
@@ -546,6 +542,7 @@ def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
             _array.offset,
             _array.length,
             _array.blocks_offset,
+            _array.facts,
             _array.proof,
         )
         .join(tables.payload, payload.id == _array.payload_id)
@@ -553,20 +550,30 @@ def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
         .order_by(_array.number)
     )
     found = []
-    for path, file, dtype, shape, *rest, proven in connection.execute(statement):
+    for path, file, dtype, shape, *rest, known, proven in connection.execute(statement):
+        hashed, offset, length, blocks = rest
         with well_formed("catalog's array"):
             row = AppendedRow(
+                path,
                 whole_path(path),
                 file,
                 json.loads(dtype.encode(), "catalog's dtype"),
                 json.loads(shape.encode(), "catalog's shape"),
-                *rest,
+                hashed,
+                offset,
+                length,
+                blocks,
+                _facts(known),
             )
         if proof(path, row.dtype, row.shape, row.digest, "appended") != proven:
             msg = f"the row of {path!r} was altered; run `archivedb reindex`"
             raise CatalogDamagedError(msg)
         found.append(row)
     return found
+
+
+def _facts(text: bytes | None) -> ArrayFacts | None:
+    return None if text is None else ArrayFacts.of(json.loads(text, "catalog's facts"))
 
 
 def files_only_of(connection: Connection, uuid: str, dropped: list[int]) -> list[str]:

@@ -45,9 +45,11 @@ from archivedb.errors import (
 from archivedb.records import Migration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Engine
 
-KNOWN = ("0001",)
+KNOWN = ("0001", "0002")
 """Every revision that this archivedb knows, oldest first."""
 
 HEAD = KNOWN[-1]
@@ -142,7 +144,11 @@ def require_current(connection: Connection) -> None:
         )
 
 
-def upgrade(path: Path) -> Migration:
+def no_rows(_connection: Connection) -> None:
+    """Fill in nothing, for a catalog that holds no records."""
+
+
+def upgrade(path: Path, fill: Callable[[Connection], None] = no_rows) -> Migration:
     """
     Back a catalog up and upgrade it to `HEAD`: all of it, or nothing.
 
@@ -151,6 +157,7 @@ def upgrade(path: Path) -> Migration:
 
     Args:
         path: The SQLite file.
+        fill: Called, in the same transaction, to index what was saved before.
 
     Returns:
         Both revisions, equal if there was nothing to do, and the backup.
@@ -178,6 +185,7 @@ def upgrade(path: Path) -> Migration:
             scripts = migrations_dir()
             backup = _back_up(path)
             _run_migrations(connection, scripts)
+            fill(connection)
             _require_parents(connection)
     # A migration is a program, and may fail in any way that programs do.
     except Exception as error:

@@ -10,7 +10,8 @@ the envelopes and skeletons, except the ledger ``check``.
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,17 +25,23 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    not_,
     text,
+    true,
 )
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import Numeric, TypeDecorator, UserDefinedType
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
 
 
-class Number(UserDefinedType[Any]):
+class _AsItIs(UserDefinedType[Any]):
     """
-    A number as it is: an integer of 64 bits or a double.
+    SQLite's column without affinity, which turns no number into another.
 
-    A column without affinity keeps SQLite from turning one into the other,
-    and SQLite compares the two exactly, also beyond 2**53.
+    SQLite compares integers and doubles exactly, also beyond 2**53.
     """
 
     cache_ok = True
@@ -42,6 +49,38 @@ class Number(UserDefinedType[Any]):
     def get_col_spec(self, **_: object) -> str:
         """Return the declared type; ``BLOB`` is SQLite's "no affinity"."""
         return "BLOB"
+
+
+class Number(TypeDecorator[Any]):
+    """A number as it is: an integer of 64 bits or a double, compared exactly."""
+
+    impl = _AsItIs
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type of a database's column."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(_AsItIs())
+        return dialect.type_descriptor(Numeric())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Give NUMERIC every digit: drivers round a double to 15 of them."""
+        return Decimal(value) if value is not None and _is_exact(dialect) else value
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
+        """Return an int or a double, whichever it was."""
+        if not isinstance(value, Decimal):
+            return value
+        whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole and abs(value) < 1 << 63 else float(value)
+
+
+def _is_exact(dialect: Dialect) -> bool:
+    return dialect.name != "sqlite"
+
+
+# Sorted and compared by code points, as SQLite and Python do.
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 # Named constraints, so that later revisions can drop and alter them.
@@ -79,21 +118,35 @@ record = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("uuid", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("deleted", Boolean, nullable=False, server_default=text("0")),
+    Column("name", _TEXT, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("positions", Integer, nullable=False),
     Column("newest_id", Integer),
-    Column("partly_indexed", Boolean, nullable=False, server_default=text("0")),
+    Column("partly_indexed", Boolean, nullable=False, server_default=false()),
 )
 """One row a record, deleted ones too, so that nothing rises again.
 ``positions`` is the length of its history; ``newest_id`` the version that
 `find` sees; ``partly_indexed`` says that it has more leaves than ``leaf`` holds."""
 
+LIVES = not_(record.c.deleted)
+"""The condition for a record that was not deleted, spelt as the indexes spell it."""
+
 Index(
     "uq_record_name_live",
     record.c.name,
     unique=True,
-    sqlite_where=record.c.deleted == text("0"),
+    sqlite_where=LIVES,
+    postgresql_where=LIVES,
+)
+PARTLY = record.c.partly_indexed.is_(true())
+"""The condition for a record that the search index holds in part."""
+
+# Most archives have none, and every search asks.
+Index(
+    "ix_record_partly_indexed",
+    record.c.id,
+    sqlite_where=PARTLY,
+    postgresql_where=PARTLY,
 )
 
 change = Table(
@@ -107,9 +160,11 @@ change = Table(
     Column("slot", Integer, nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("version", Integer),
+    Column("name_before", _TEXT),
     UniqueConstraint("record_id", "position"),
 )
-"""One row an entry of a record's history, addressed as (payload, slot)."""
+"""One row an entry of a record's history, addressed as (payload, slot).
+``name_before`` is the name that a rename took away."""
 
 Index("ix_change_payload_id", change.c.payload_id)
 
@@ -162,22 +217,26 @@ array = Table(
     Column("length", BigInteger, nullable=False),
     Column("blocks_offset", BigInteger),
     Column("proof", Text, nullable=False),
+    Column("facts", LargeBinary),
     sqlite_with_rowid=False,
 )
 """One row an array: all that one verified pread needs.  ``offset`` is null
-where the array has no bytes of its own in the file (json).  ``payload_id`` is
-no foreign key: checking it would need an index that nothing else uses.
+where the array has no bytes of its own in the file (json).
 An array in several parts has a row of kind ``parts``, whose ``number`` counts
 them, and one for each; those that were appended have the kind ``appended``.
+``facts`` is what the search index holds of appended rows, as JSON.
 ``proof`` is a digest over dtype, shape, digest and kind, since a row of SQLite
 has none of its own, and the array's covers its bytes alone."""
+
+# A payload of many records stays while an array of one of them lies in it.
+Index("ix_array_payload_id", array.c.payload_id)
 
 path = Table(
     "path",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("side", Text, nullable=False),
-    Column("path", Text, nullable=False),
+    Column("path", _TEXT, nullable=False),
     UniqueConstraint("side", "path"),
 )
 """Interned paths; ``side`` is ``metadata`` or ``data``."""
@@ -187,35 +246,26 @@ leaf = Table(
     metadata,
     Column("record_id", ForeignKey("record.id"), primary_key=True),
     Column("path_id", ForeignKey("path.id"), primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind", Integer, nullable=False),
     Column("num", Number),
-    Column("txt", Text),
+    Column("txt", _TEXT),
     sqlite_with_rowid=False,
 )
-"""The search index: one row a scalar of each record's newest version."""
+"""The search index: one row a leaf of each record's newest version; `Leaf` says
+what the columns mean."""
 
-# A leaf has a number or a text; indexing the other, null, would double the
-# pages that each save writes.
+# It alone answers "which records", and in which order: a leaf is found, and
+# sorted, by its kind, then by its number, then by its text.
 Index(
-    "ix_leaf_num",
-    leaf.c.path_id,
-    leaf.c.num,
-    leaf.c.record_id,
-    sqlite_where=leaf.c.num.is_not(None),
-)
-Index(
-    "ix_leaf_txt",
-    leaf.c.path_id,
-    leaf.c.txt,
-    leaf.c.record_id,
-    sqlite_where=leaf.c.txt.is_not(None),
+    "ix_leaf_value",
+    *(leaf.c.path_id, leaf.c.kind, leaf.c.num, leaf.c.txt, leaf.c.record_id),
 )
 
 tag = Table(
     "tag",
     metadata,
     Column("record_id", ForeignKey("record.id"), primary_key=True),
-    Column("tag", Text, primary_key=True),
+    Column("tag", _TEXT, primary_key=True),
     sqlite_with_rowid=False,
 )
 """The tags of each record's newest version."""

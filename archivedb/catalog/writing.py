@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, insert, literal_column, select, union, update
 from sqlalchemy.dialects import sqlite
 
-from archivedb.catalog import arrays, tables
+from archivedb.catalog import arrays, index, tables
 from archivedb.catalog.prepared import Prepared
 from archivedb.errors import CatalogEntryError, CatalogNewerError
 from archivedb.formats.envelope import MAKES_VERSION
-from archivedb.values import digest, json, skeleton
-from archivedb.values.leaves import leaves
+from archivedb.values import digest, json
 
 if TYPE_CHECKING:
     from sqlalchemy import CompoundSelect, Connection, Table
 
+    from archivedb.catalog.claims import Claims
+    from archivedb.catalog.index import PathIds
     from archivedb.formats.envelope import Entry
+    from archivedb.values.facts import ArrayFacts
     from archivedb.values.skeleton import Skeleton
 
 
@@ -68,7 +70,6 @@ _SET_RECORD = Prepared(
     .values(
         positions=_p("to_positions"),
         newest_id=_p("to_newest"),
-        partly_indexed=_p("to_partly"),
     )
 )
 _SET_POSITIONS = Prepared(
@@ -80,12 +81,32 @@ _DELETE_RECORD = Prepared(
     update(tables.record)
     .where(tables.record.c.id == _p("id"))
     .values(
-        positions=_p("to_positions"), newest_id=None, deleted=True, partly_indexed=False
+        name=_p("to_name"),
+        positions=_p("to_positions"),
+        newest_id=None,
+        deleted=True,
+        partly_indexed=False,
     )
+)
+_NEWEST = Prepared(
+    select(tables.version.c.id, tables.version.c.version)
+    .join(tables.record, tables.record.c.newest_id == tables.version.c.id)
+    .where(tables.record.c.id == _p("id"))
+)
+_SET_TAGS = Prepared(
+    update(tables.version)
+    .where(tables.version.c.id == _p("id"))
+    .values(tags=_p("to_tags"))
+)
+_SET_METADATA = Prepared(
+    update(tables.version)
+    .where(tables.version.c.id == _p("id"))
+    .values(metadata=_p("to_metadata"))
 )
 _ADD_CHANGE = _insert(
     tables.change,
     *("record_id", "position", "kind", "payload_id", "slot", "time", "version"),
+    "name_before",
 )
 _ADD_PROVENANCE = _ignore(tables.provenance, "digest", "facts")
 _PROVENANCE_ID = Prepared(
@@ -96,57 +117,20 @@ _ADD_VERSION = _insert(
     *("record_id", "version", "mode", "saved_at", "size", "digest"),
     *("metadata", "tags", "provenance_id", "payload_id", "content"),
 )
-_ADD_PATH = _ignore(tables.path, "side", "path")
-_PATH_ID = Prepared(
-    select(tables.path.c.id).where(
-        tables.path.c.side == _p("side"), tables.path.c.path == _p("path")
-    )
+_SET_FACTS = Prepared(
+    update(tables.array)
+    .where(tables.array.c.version_id == _p("of"), tables.array.c.path == _p("at"))
+    .values(facts=_p("to_facts"))
 )
-_DROP_LEAVES = Prepared(delete(tables.leaf).where(tables.leaf.c.record_id == _p("id")))
-_ADD_LEAF = _ignore(tables.leaf, "record_id", "path_id", "kind", "num", "txt")
-_DROP_TAGS = Prepared(delete(tables.tag).where(tables.tag.c.record_id == _p("id")))
-_ADD_TAG = _insert(tables.tag, "record_id", "tag")
 _USES = tuple(
     Prepared(select(column).where(column == _p("id")).limit(literal_column("1")))
-    for column in (tables.change.c.payload_id, tables.version.c.payload_id)
+    for column in (
+        tables.change.c.payload_id,
+        tables.version.c.payload_id,
+        # Of another record, where several came in one payload.
+        tables.array.c.payload_id,
+    )
 )
-
-
-class PathIds:
-    """
-    The ids of interned paths, remembered: they never change and never go.
-
-    Those of a transaction that was rolled back must be forgotten, so they
-    are kept aside until `keep`.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], int] = {}
-        self._new: dict[tuple[str, str], int] = {}
-
-    def get(self, connection: Connection, side: str, path: str) -> int:
-        """Return the id of a path, interning it if need be."""
-        key = (side, path)
-        found = self._known.get(key) or self._new.get(key)
-        if found is None:
-            parameters = {"side": side, "path": path}
-            row = _PATH_ID.run(connection, parameters).fetchone()
-            if row is None:
-                _ADD_PATH.run(connection, parameters)
-                row = _PATH_ID.run(connection, parameters).fetchone()
-            found = self._new[key] = int(row[0])
-        return found
-
-    def keep(self) -> None:
-        """Remember the new ones: the transaction was committed."""
-        self._known.update(self._new)
-        self._new.clear()
-        if len(self._known) > 1_000_000:  # noqa: PLR2004 - about 200 MB
-            self._known.clear()
-
-    def forget(self) -> None:
-        """Forget the new ones: the transaction was rolled back."""
-        self._new.clear()
 
 
 def add_payload(connection: Connection, row: PayloadRow) -> int:
@@ -178,6 +162,7 @@ class Place:
         content_payload: The id of the payload that holds its content.
         skeleton: The skeleton of its content.
         shared: The ids of the earlier payloads that hold arrays of it, by file.
+        facts: What the search index holds of its arrays, by number.
 
     """
 
@@ -186,9 +171,12 @@ class Place:
     content_payload: int
     skeleton: Skeleton | None
     shared: dict[str, int] = field(default_factory=dict)
+    facts: tuple[ArrayFacts | None, ...] = ()
 
 
-def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) -> bool:
+def apply(
+    connection: Connection, paths: PathIds, entry: Entry, place: Place, claims: Claims
+) -> bool:
     """
     Apply one change.
 
@@ -197,6 +185,7 @@ def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) ->
         paths: The interned paths.
         entry: The change.
         place: Where it was found.
+        claims: Gives records their names.
 
     Returns:
         Whether it counts: False if a later change superseded it.
@@ -216,25 +205,21 @@ def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) ->
             # The name may be another record's by now.
             "deleted": entry.kind == "delete",
         }
+        if entry.kind != "delete":
+            values["name"] = claims.name_for(entry.record, entry.name)
         record = int(_ADD_RECORD.run(connection, values).lastrowid)
     else:
         record = int(row[0])
     if entry.kind == "delete":
-        _delete(connection, record, entry.position)
+        _delete(connection, record, entry)
+        claims.give_up(entry.record)
     elif entry.kind in MAKES_VERSION:
         _save(connection, paths, record, entry, place)
-    elif entry.kind == "append":
-        arrays.append(connection, record, entry, place)
-        _SET_POSITIONS.run(connection, {"id": record, "to_positions": entry.position})
-    elif entry.kind == "prune":
-        _prune(connection, record, entry)
-        _SET_POSITIONS.run(connection, {"id": record, "to_positions": entry.position})
     else:
-        msg = (
-            f"the history of {entry.name!r} holds a {entry.kind!r}, "
-            "which this archivedb is too old for: update it"
-        )
-        raise CatalogNewerError(msg)
+        _change(connection, paths, record, entry, place)
+        if entry.kind == "rename" and row is not None:
+            claims.rename(entry.record, entry.name)
+        _SET_POSITIONS.run(connection, {"id": record, "to_positions": entry.position})
     _ADD_CHANGE.run(
         connection,
         {
@@ -245,9 +230,47 @@ def apply(connection: Connection, paths: PathIds, entry: Entry, place: Place) ->
             "slot": place.slot,
             "time": entry.time,
             "version": entry.version,
+            "name_before": entry.name_before,
         },
     )
     return True
+
+
+def _change(
+    connection: Connection, paths: PathIds, record: int, entry: Entry, place: Place
+) -> None:
+    """Apply a change that makes no version."""
+    if entry.kind == "append":
+        arrays.append(connection, paths, record, entry, place)
+    elif entry.kind == "prune":
+        _prune(connection, record, entry)
+    elif entry.kind == "tag":
+        newest = _newest_id(connection, record, entry)
+        tags = json.dumps(entry.tags)
+        _SET_TAGS.run(connection, {"id": newest, "to_tags": tags})
+        index.set_tags(connection, record, entry.tags)
+    elif entry.kind == "annotate":
+        newest = _newest_id(connection, record, entry)
+        metadata = json.dumps(entry.metadata)
+        _SET_METADATA.run(connection, {"id": newest, "to_metadata": metadata})
+        index.index_metadata(connection, paths, record, entry.metadata)
+    elif entry.kind != "rename":
+        msg = (
+            f"the history of {entry.name!r} holds a {entry.kind!r}, "
+            "which this archivedb is too old for: update it"
+        )
+        raise CatalogNewerError(msg)
+
+
+def _newest_id(connection: Connection, record: int, entry: Entry) -> int:
+    newest = _NEWEST.run(connection, {"id": record}).fetchone()
+    if newest is None or newest[1] != entry.version:
+        msg = (
+            f"a {entry.kind} of {entry.name!r} version {entry.version}, "
+            "which is not its newest"
+        )
+        raise CatalogEntryError(msg)
+    return int(newest[0])
 
 
 def claim_at(
@@ -290,19 +313,37 @@ def retract(connection: Connection, change_id: int) -> None:
     drop_unused(connection, found.payload_id)
 
 
-def _delete(connection: Connection, record: int, position: int) -> None:
+def _delete(connection: Connection, record: int, entry: Entry) -> None:
     """Remove everything of a record but that it was deleted."""
+    payloads = _clear(connection, record)
+    values = {"id": record, "to_positions": entry.position, "to_name": entry.name}
+    _DELETE_RECORD.run(connection, values)
+    for each in payloads:
+        drop_unused(connection, each)
+
+
+def forget(connection: Connection, uuid: str) -> None:
+    """Remove a record as if nothing had ever been heard of it."""
+    row = _RECORD.run(connection, {"uuid": uuid}).fetchone()
+    if row is not None:
+        payloads = _clear(connection, row[0])
+        connection.execute(delete(tables.record).where(tables.record.c.id == row[0]))
+        for each in payloads:
+            drop_unused(connection, each)
+
+
+def _clear(connection: Connection, record: int) -> list[int]:
+    """Remove all that a record consists of; return the payloads that held it."""
     version = tables.version.c
     payloads = list(connection.execute(payloads_of(record)).scalars())
     its_versions = select(version.id).where(version.record_id == record)
     connection.execute(
         delete(tables.array).where(tables.array.c.version_id.in_(its_versions))
     )
-    for table in (tables.leaf, tables.tag, tables.version, tables.change):
+    index.drop(connection, record)
+    for table in (tables.version, tables.change):
         connection.execute(delete(table).where(table.c.record_id == record))
-    _DELETE_RECORD.run(connection, {"id": record, "to_positions": position})
-    for each in payloads:
-        drop_unused(connection, each)
+    return payloads
 
 
 def payloads_of(record: int) -> CompoundSelect[Any]:
@@ -338,6 +379,14 @@ def _prune(connection: Connection, record: int, entry: Entry) -> None:
         drop_unused(connection, each)
 
 
+def set_facts(
+    connection: Connection, version: int, path: str, facts: ArrayFacts | None
+) -> None:
+    """Store what the index holds of appended rows."""
+    text = None if facts is None else json.dumps(facts.tree())
+    _SET_FACTS.run(connection, {"of": version, "at": path, "to_facts": text})
+
+
 def drop_unneeded(connection: Connection, payload: int, record: str) -> None:
     """Forget a payload file if nothing of a record, or of others, refers to it."""
     number = connection.execute(
@@ -349,7 +398,7 @@ def drop_unneeded(connection: Connection, payload: int, record: str) -> None:
 
 
 def drop_unused(connection: Connection, payload: int) -> None:
-    """Forget a payload file if nothing refers to it but arrays of one record."""
+    """Forget a payload file if nothing refers to it."""
     if any(used.run(connection, {"id": payload}).fetchone() for used in _USES):
         return
     connection.execute(delete(tables.check).where(tables.check.c.payload_id == payload))
@@ -391,44 +440,30 @@ def _save(
     if content.arrays:
         rows = arrays.array_rows(version, place, content, source)
         arrays.ADD.run_many(connection, rows)
-    _DROP_LEAVES.run(connection, {"id": record})
-    of_metadata = skeleton.Skeleton.of(entry.metadata)
-    complete = True
-    leaf_rows = []
-    for side, part in (("metadata", of_metadata), ("data", source)):
-        found, whole = leaves(part, groups=side == "metadata")
-        complete = complete and whole
-        leaf_rows += [
-            {
-                "record_id": record,
-                "path_id": paths.get(connection, side, leaf.path),
-                "kind": leaf.kind,
-                "num": leaf.num,
-                "txt": leaf.txt,
-            }
-            for leaf in found
-        ]
-    _ADD_LEAF.run_many(connection, leaf_rows)
-    _DROP_TAGS.run(connection, {"id": record})
-    if entry.tags:
-        tags = ({"record_id": record, "tag": tag} for tag in entry.tags)
-        _ADD_TAG.run_many(connection, tags)
+    index.index_version(connection, paths, record, entry.metadata, source, place.facts)
+    index.set_tags(connection, record, entry.tags)
     _SET_RECORD.run(
         connection,
         {
             "id": record,
             "to_positions": entry.position,
             "to_newest": version,
-            "to_partly": not complete,
         },
     )
+
+
+_last: tuple[Any, dict[str, Any]] | None = None
 
 
 def _provenance(connection: Connection, facts: Any) -> int | None:
     if not facts:
         return None
-    text = json.dumps(facts)
-    values = {"digest": digest.digest(text), "facts": text}
+    global _last  # noqa: PLW0603 - save after save has the same
+    known = _last
+    if known is None or known[0] is not facts:
+        text = json.dumps(facts)
+        known = _last = facts, {"digest": digest.digest(text), "facts": text}
+    values = known[1]
     row = _PROVENANCE_ID.run(connection, values).fetchone()
     if row is None:
         _ADD_PROVENANCE.run(connection, values)

@@ -8,9 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from archivedb.cli._output import printable
-from archivedb.errors import ArchiveError, ArchiveNotFoundError, CatalogError
+from archivedb.errors import (
+    ArchiveError,
+    ArchiveNotFoundError,
+    CatalogError,
+    QueryError,
+)
 
-CANNOT, CANNOT_OPEN, BUG, INTERRUPTED, READER_GONE = 1, 3, 70, 130, 141
+CANNOT, WRONG_USAGE, CANNOT_OPEN = 1, 2, 3
+BUG, INTERRUPTED, READER_GONE = 70, 130, 141
 
 EXIT_CODES = """
 \b
@@ -36,6 +42,11 @@ def report(error: BaseException) -> int | None:
     """
     if hasattr(error, "format_message"):  # a usage error
         return None
+    if isinstance(error, QueryError):
+        # As it is: its last line points at a character of the one above.
+        shown = "\n".join(map(printable, str(error).split("\n")))
+        print(f"archivedb: {shown}", file=sys.stderr)
+        return WRONG_USAGE
     for kind, code, sentence in _KNOWN:
         if isinstance(error, kind):
             return _say(sentence(error), code)

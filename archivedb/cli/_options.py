@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from archivedb.cli._complete import complete_folder, complete_name
+from archivedb.cli._complete import (
+    complete_folder,
+    complete_name,
+    complete_tag,
+)
 
 
 def check_text(text: str) -> str:
@@ -16,6 +20,13 @@ def check_text(text: str) -> str:
     except UnicodeEncodeError:
         raise typer.BadParameter(f"{text!r} is not valid UTF-8") from None
     return text
+
+
+def check_texts(texts: Any) -> Any:
+    """Refuse bytes that are no text in any of several."""
+    for text in texts or ():
+        check_text(text)
+    return texts
 
 
 Db = Annotated[
@@ -47,6 +58,68 @@ Path = Annotated[
         metavar="NAME",
         help="The record's name, and a path inside it if wanted.",
         autocompletion=complete_name,
+        callback=check_text,
+    ),
+]
+
+STDIN_HELP = "- reads names from standard input, one a line."
+
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME",
+        help=f"The records' names; {STDIN_HELP}",
+        autocompletion=complete_name,
+        callback=check_texts,
+    ),
+]
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME",
+        help=f"A record's name, and a path inside it if wanted; {STDIN_HELP}",
+        autocompletion=complete_name,
+        callback=check_texts,
+    ),
+]
+
+Null = Annotated[
+    bool,
+    typer.Option("--null", "-0", help="Names end with a zero byte, not with a line."),
+]
+
+Tags = Annotated[
+    list[str],
+    typer.Option(
+        "--tag",
+        "-t",
+        metavar="TAG",
+        help="The word. Repeat it.",
+        autocompletion=complete_tag,
+        callback=check_texts,
+    ),
+]
+
+WantedTags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        "-t",
+        metavar="TAG",
+        help="A word that they have.",
+        autocompletion=complete_tag,
+        callback=check_texts,
+    ),
+]
+
+Under = Annotated[
+    str,
+    typer.Option(
+        "--under",
+        metavar="FOLDER",
+        help="Only what lies below this folder.",
+        autocompletion=complete_folder,
         callback=check_text,
     ),
 ]

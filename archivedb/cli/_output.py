@@ -6,7 +6,8 @@ import dataclasses
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from archivedb.cli import _json
@@ -113,10 +114,12 @@ def document(value: Any) -> Any:
             field.name: document(getattr(value, field.name))
             for field in dataclasses.fields(value)
         }
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # which a datetime is, too
         return value.isoformat()
     if isinstance(value, list | tuple):
         return [document(item) for item in value]
+    if type(value) is dict:
+        return {key: document(item) for key, item in value.items()}
     return value
 
 
@@ -126,6 +129,36 @@ def print_json(value: Any, *, on_one_line: bool = False) -> None:
     for chunk in _json.chunks(value, on_one_line=on_one_line, ascii_only=ascii_only):
         sys.stdout.write(chunk)
     sys.stdout.write("\n")
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print values as one JSON list, each as it comes."""
+    ascii_only = not _unicode_terminal()
+    before = "[\n  "
+    for value in values:
+        sys.stdout.write(before)
+        for chunk in _json.chunks(value, ascii_only=ascii_only):
+            # No text in JSON has a newline in it.
+            sys.stdout.write(chunk.replace("\n", "\n  "))
+        before = ",\n  "
+    sys.stdout.write("[]\n" if before.startswith("[") else "\n]\n")
+
+
+def print_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as RFC 4180 has them, the headings first."""
+    import csv
+
+    writer = csv.writer(sys.stdout)
+    # A file gets each text as it is; a terminal might take it for a command.
+    shown = _shown_in_csv if on_terminal() else list
+    lines = (shown(row) for row in chain([headings], rows))
+    first = next(lines)
+    second = next(lines, None)  # what cannot be found raises before a line is out
+    writer.writerows([first] if second is None else chain([first, second], lines))
+
+
+def _shown_in_csv(row: Sequence[str]) -> list[str]:
+    return list(map(printable, row))
 
 
 def _unicode_terminal() -> bool:

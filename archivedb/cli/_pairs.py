@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import typer
@@ -12,9 +13,7 @@ from archivedb.cli._json import one_line
 from archivedb.cli._options import check_text
 
 
-def parse_pairs(
-    texts: Iterable[str], option: str, *, compared: bool = False
-) -> dict[str, Any]:
+def parse_pairs(texts: Iterable[str], option: str) -> dict[str, Any]:
     """
     Return the facts that ``key=value`` texts state.
 
@@ -24,8 +23,6 @@ def parse_pairs(
     Args:
         texts: What was typed.
         option: Where, for errors.
-        compared: Refuse what looks like another comparison, as ``a<=1`` does:
-            it would find nothing, and not say why.
 
     Raises:
         BadParameter: One has no ``=``, or a key comes twice.
@@ -38,11 +35,6 @@ def parse_pairs(
         if not (key and equals):
             raise typer.BadParameter(
                 f"{text!r} is not of the form key=value", param_hint=f"'{option}'"
-            )
-        if compared and (key[-1] in "<>!~=" or value.startswith("=")):
-            raise typer.BadParameter(
-                f"{text!r} is a comparison that find does not know; it knows key=value",
-                param_hint=f"'{option}'",
             )
         if key in facts:
             raise typer.BadParameter(
@@ -58,6 +50,8 @@ def format_pairs(facts: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, str) and _value(value) == value:
         return value
     return one_line(value)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, get_args, get_origin
+
+# Python refuses to read thousands of digits, and says so in its own way.
+_DIGITS = re.compile("[0-9]{1,18}")
 
 
 class _Light:
@@ -30,7 +34,7 @@ class _Light:
             return list(value)
         if get_origin(kind) is Literal and value in get_args(kind):
             return value
-        if kind is int and type(value) is str and value.isascii() and value.isdecimal():
+        if kind is int and type(value) is str and _DIGITS.fullmatch(value):
             number = int(value)
             info = param.type_descriptor.parameter_info
             if (info.min is None or info.min <= number) and info.max is None:

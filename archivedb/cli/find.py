@@ -2,77 +2,156 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
-from archivedb.cli._complete import complete_folder
-from archivedb.cli._pairs import format_pairs, parse_pairs
+from archivedb.cli import _question as question
+from archivedb.cli._complete import complete_condition, complete_list
+from archivedb.cli._sheet import Sheet
 from archivedb.cli._where import reading
 from archivedb.errors import RecordNotFoundError
 
+if TYPE_CHECKING:
+    from archivedb import Archive, RecordSet
+
+MOST_SHOWN = 1000
+"""Rows that a terminal is shown, if it was not said how many."""
+_MANY = 1 << 60
+"""More than there can be, and still a number that every counter takes."""
+
 
 def find(
-    facts: Annotated[
+    wanted: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="What the records say; all of it."),
+        typer.Argument(
+            metavar="CONDITION",
+            help="Expressions, and KEY=VALUE; all of it must hold.",
+            autocompletion=complete_condition,
+        ),
     ] = None,
     *,
     db: options.Db = None,
-    under: Annotated[
-        str,
-        typer.Option(
-            metavar="FOLDER",
-            help="Only what lies below this folder.",
-            autocompletion=complete_folder,
-            callback=options.check_text,
-        ),
-    ] = "",
-    tag: Annotated[
+    under: options.Under = "",
+    tag: options.WantedTags = None,
+    order_by: Annotated[
         list[str] | None,
-        typer.Option("--tag", "-t", metavar="TAG", help="A word that they have."),
+        typer.Option(
+            "--order-by",
+            metavar="KEY",
+            help="Sort by a path or an expression; -KEY for the largest first. "
+            "Repeat it for what ties.",
+            autocompletion=complete_list,
+        ),
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", min=0, metavar="N", help="No more than so many."),
     ] = None,
+    offset: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Leave out so many of the first."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            "-c",
+            metavar="A,B,...",
+            help="What to print of each: paths and expressions. May be repeated.",
+            autocompletion=complete_list,
+        ),
+    ] = None,
+    all_versions: Annotated[
+        bool,
+        typer.Option(
+            "--all-versions", help="Older versions, too; this reads their files."
+        ),
+    ] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, with a line of headings.")
+    ] = False,
+    count: Annotated[
+        bool, typer.Option("--count", help="Print how many there are, and no more.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print how they are searched for.")
+    ] = False,
+    null: options.Null = False,
     json: options.Json = False,
 ) -> None:
     """
     Find records by what they say, the newest first.
 
-    A key is one of the metadata, or else a path inside the data.  A value is
-    JSON if it parses, else text.  Into a pipe it prints one name a line.
+    An expression is as in Python: comparisons of paths with values, joined by
+    and, or, not.  In KEY=VALUE the value is JSON if it parses, else text.  A
+    path means the metadata, or else the data; archivedb paths lists them.
+
+    Into a pipe it prints one name a line (with --all-versions, a tab and the
+    version behind it), and the --columns with a tab between them.
 
     Examples:
-        archivedb find project=al inputs/cutoff=350 --tag converged
-        archivedb find --under al/fcc project=al | xargs -n 1 archivedb show
+        archivedb find project=al inputs.cutoff=350 --tag converged
+        archivedb find 'outputs.energy < -3.7 and inputs.structure == "fcc"'
+        archivedb find 'saved_at > now() - days(30)' --order-by outputs.energy -n 10
+        archivedb find 'inputs.cutoff > 450' -c name,outputs.energy --csv > low.csv
+        archivedb find 'outputs.forces.max < 0.01' | archivedb tag - -t converged
     """
-    wanted = parse_pairs(facts or [], option="KEY=VALUE", compared=True)
+    _require_one({"--json": json, "--csv": csv, "--explain": explain, "-0": null})
+    _require_one({"--csv": csv, "--count": count, "--explain": explain, "-0": null})
+    shown = question.listed(columns or [])
+    expressions, facts = question.conditions(wanted or [])
     with reading(db) as archive:
-        folder = options.folder_of(under)
-        if folder and folder not in archive:
-            raise RecordNotFoundError(f"there is no folder {folder!r}")
+        found = question.matching(archive, expressions, facts)
         if tag:
-            wanted["tags"] = tag
-        found = archive.find(**wanted).below(folder)
-        records = list(islice(found, limit))
-    if json:
-        output.print_json(output.document(records))
-    elif output.on_terminal():
-        output.table(
-            (*output.RECORD_HEADINGS, "metadata"),
-            [
-                (
-                    *output.record_cells(record),
-                    output.short(format_pairs(record.metadata)),
-                )
-                for record in records
-            ],
-            right=("version", "size"),
+            found = found.where(tags=tag)
+        found = _below(archive, found, options.folder_of(under))
+        if all_versions:
+            found = found.all_versions()
+        found = found.order_by(*question.listed(order_by or []))
+        found = found.offset(min(offset or 0, _MANY))
+        found = found if limit is None else found.limit(min(limit, _MANY))
+        if explain:
+            output.lines(found.explain().splitlines())
+        elif count:
+            output.line(str(found.count()))
+        else:
+            sheet = Sheet(found, shown, versions=all_versions)
+            if json:
+                sheet.print_json()
+            elif csv:
+                sheet.print_csv()
+            elif null:
+                sheet.print_null()
+            elif output.on_terminal():
+                sheet.print_table(MOST_SHOWN if limit is None else None)
+            else:
+                sheet.print_lines()
+            if not sheet.printed:
+                _note_unknown(archive, facts)
+
+
+def _require_one(wanted: dict[str, bool]) -> None:
+    given = [name for name, is_given in wanted.items() if is_given]
+    if len(given) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(given)} ask for different output; give one",
+            param_hint=f"'{given[1]}'",
         )
-    else:
-        output.lines(record.name for record in records)
+
+
+def _below(archive: Archive, found: RecordSet, folder: str) -> RecordSet:
+    if not folder:
+        return found
+    if folder not in archive:
+        raise RecordNotFoundError(f"there is no folder {folder!r}")
+    return found.below(folder)
+
+
+def _note_unknown(archive: Archive, facts: Iterable[str]) -> None:
+    """Say which keys no record has: a typing error finds nothing, too."""
+    for sentence in question.unknown(archive, facts):
+        output.note(sentence)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
 from archivedb.cli._where import reading
+
+if TYPE_CHECKING:
+    from archivedb.records import Change
 
 HEADINGS = ("position", "change", "version", "at", "name")
 
@@ -14,6 +19,9 @@ def history(
 ) -> None:
     """
     Show every change of a record, the oldest first.
+
+    A change of its tags, its metadata or its name makes no version.  Into a
+    pipe the last column is the name until then, of a rename.
 
     Example:
         archivedb history al/fcc/run-1
@@ -30,7 +38,7 @@ def history(
             change.kind,
             "" if change.version is None else str(change.version),
             output.when(change.time) if people else change.time.isoformat(),
-            change.name,
+            *_names(change, people=people),
         )
         for change in changes
     ]
@@ -38,3 +46,10 @@ def history(
         output.table(HEADINGS, rows, right=("position", "version"))
     else:
         output.columns(rows)
+
+
+def _names(change: Change, *, people: bool) -> tuple[str, ...]:
+    before = change.name_before
+    if people:
+        return (change.name if before is None else f"{before} → {change.name}",)
+    return change.name, before or ""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archivedb.cli import _names
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
+from archivedb.cli._given import Given, given
 from archivedb.cli._where import reading
+
+if TYPE_CHECKING:
+    from archivedb import Archive
 
 
 def load(
-    name: options.Path,
+    names: options.Paths,
     *,
     db: options.Db = None,
     version: options.Version = None,
@@ -44,12 +50,17 @@ def load(
             "--trust", help="Run the code in it, whoever signed it or nobody."
         ),
     ] = False,
+    null: options.Null = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print it on one line, for programs.")
     ] = False,
 ) -> None:
     """
     Print a record, or what stands at a path inside one, as JSON.
+
+    Of several records it prints one document after the other, in the order of
+    their names, and with --json one a line.  A line of standard input is a
+    name, or a name, a tab and a version.
 
     Every byte is checked on the way.  Arrays, tuples and sets come out as
     lists.  What JSON has no word for is an object with a $:
@@ -69,22 +80,44 @@ def load(
         archivedb load al/fcc/run-1/outputs/energy
         archivedb load al/fcc/run-1 --only inputs --only outputs/energy
         archivedb load al/fcc/run-1 --version 2 -o run.h5
+        archivedb find 'energy < -3.7' | archivedb load - --json --only inputs
     """
     if file is not None:
         from archivedb.cli._writers import check_suffix
 
         check_suffix(file)
+    chosen: Iterable[Given] = given(names, null=null)
+    if file is not None:
+        chosen = [_only_one(chosen)]
     with reading(db, trust=True if trust else None) as archive:
-        objects = "stub" if stub else "restore"
-        if only:
-            value = archive.load(name, version=version, only=only, objects=objects)
-        else:
-            value = _names.load(archive, name, version, objects)
-    if file is None and json:
-        output.print_json(value, on_one_line=True)
-    elif file is None:
-        output.print_json(value)
-    else:
-        from archivedb.cli._writers import write
+        for each in chosen:
+            value = _value(archive, each, version, only, "stub" if stub else "restore")
+            if file is None:
+                output.print_json(value, on_one_line=json)
+            else:
+                from archivedb.cli._writers import write
 
-        write(file, value)
+                write(file, value)
+
+
+def _value(
+    archive: Archive,
+    each: Given,
+    version: int | None,
+    only: list[str] | None,
+    objects: str,
+) -> Any:
+    number = version if each.version is None else each.version
+    if only:
+        return archive.load(each.name, version=number, only=only, objects=objects)
+    return _names.load(archive, each.name, number, objects)
+
+
+def _only_one(chosen: Iterable[Given]) -> Given:
+    first = list(islice(chosen, 2))
+    if len(first) != 1:
+        number = "several" if first else "no"
+        raise typer.BadParameter(
+            f"writes one record, and {number} names were given", param_hint="'--output'"
+        )
+    return first[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archivedb.cli import _json
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
+from archivedb.cli._given import STDIN, given
 from archivedb.cli._where import reading
 from archivedb.records import readable_size
 
@@ -16,24 +17,33 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: options.Name,
+    names: options.Names,
     *,
     db: options.Db = None,
     version: options.Version = None,
+    null: options.Null = False,
     json: options.Json = False,
 ) -> None:
     """
-    Show a record: everything about it but its data.
+    Show records: everything about them but their data.
 
-    Example:
+    With --json several are one a line.  A line of standard input is a name, or
+    a name, a tab and a version.
+
+    Examples:
         archivedb show al/fcc/run-1
+        archivedb find --tag converged | archivedb show - --json
     """
+    several = len(names) > 1 or STDIN in names
     with reading(db) as archive:
-        record = archive.record(name, version=version)
-    if json:
-        output.print_json(output.document(record))
-    else:
-        output.facts(_facts(record))
+        for number, each in enumerate(given(names, null=null)):
+            asked = version if each.version is None else each.version
+            record = archive.record(each.name, version=asked)
+            if json:
+                output.print_json(output.document(record), on_one_line=several)
+            else:
+                output.lines([""] * bool(number))
+                output.facts(_facts(record))
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:
@@ -57,5 +67,6 @@ def _nested(label: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict) and value:
             yield from _nested(f"{label}.{key}", value)
         else:
+            value = output.document(value)  # noqa: PLW2901 - as JSON has it
             text = value if isinstance(value, str) else _json.one_line(value)
             yield f"{label}.{key}", text

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archivedb.errors import DecodeError, PayloadCorruptError
 from archivedb.formats.envelope import Place
 from archivedb.values import digest, signing
-from archivedb.values.arrays import KeptArray
+from archivedb.values.arrays import KeptArray, snapshot
+from archivedb.values.encode import NO_VALUE
+from archivedb.values.facts import ArrayFacts, array_facts
 from archivedb.values.leaves import array_paths
 from archivedb.values.skeleton import Skeleton, well_formed
 
@@ -24,10 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A change that is still to be written: its entry, and the value if any."""
+    """
+    A change that is still to be written.
+
+    Attributes:
+        entry: Its entry, without the content.
+        value: The value, if it has one.
+        made: What the format has made of the value already; see `frozen`.
+
+    """
 
     entry: Entry
     value: Encoded | None
+    made: Any = None
 
     def signature(self, pickle: str | None = None) -> dict[str, str] | None:
         """Return this user's signature, if reading the value may run code."""
@@ -55,6 +66,31 @@ class Image:
         """The bytes of the file."""
         offset, data = self.segments[-1]
         return int(offset + len(data))
+
+
+def frozen(form: Format, value: Encoded) -> tuple[Encoded, Any]:
+    """
+    Return a value that will be written later, whatever becomes of it until then.
+
+    Args:
+        form: How it will be written.
+        value: The value as it is now.
+
+    Returns:
+        The value without what the user holds, and what a draft of it shall have
+        as ``made``.
+
+    """
+    own = tuple(
+        array if isinstance(array, KeptArray) else snapshot(array)
+        for array in value.arrays
+    )
+    if any(mine is not its for mine, its in zip(own, value.arrays, strict=True)):
+        value = replace(value, arrays=own)
+    # A format that has no need of the value itself has no such method.
+    make = getattr(form, "make", None)
+    made = None if make is None else make(value)
+    return replace(value, value=NO_VALUE), made
 
 
 class Source(Protocol):
@@ -123,7 +159,12 @@ class Format(Protocol):
     suffix: str
 
     def build(
-        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+        self,
+        archive: str | None,
+        payload: str,
+        drafts: Sequence[Draft],
+        scratch: str,
+        batch: tuple[str, ...] = (),
     ) -> Image:
         """
         Lay out a payload file.
@@ -134,6 +175,7 @@ class Format(Protocol):
             drafts: The changes, in order.
             scratch: A file that may be written while laying out; it will be
                 overwritten with the image.
+            batch: The payloads that count only together, if it is one of them.
 
         Raises:
             EncodeError: A value cannot be stored in this mode.
@@ -274,6 +316,21 @@ def kept_places(value: Encoded) -> tuple[dict[int, Place], tuple[str, ...]]:
             index = files.setdefault(array.file, len(files))
             places[number] = Place(array.offset, array.nbytes, array.blocks, index)
     return places, tuple(files)
+
+
+def facts_of(value: Encoded) -> tuple[ArrayFacts | None, ...]:
+    """Return what the search index shall hold of each array of a value."""
+    return tuple(
+        array.facts
+        if isinstance(array, KeptArray)
+        else array_facts(array.values)
+        if array.kind in _OF_NUMBERS
+        else ArrayFacts()
+        for array in value.arrays
+    )
+
+
+_OF_NUMBERS = frozenset({"array", "list"})
 
 
 def join_skeletons(drafts: Iterable[Draft]) -> tuple[bytes, list[tuple[int, int]]]:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archivedb.errors import DecodeError, InvalidNameError
+from archivedb.formats import uuids
 from archivedb.values import digest, json, signing
 from archivedb.values.decode import decode_inline
+from archivedb.values.facts import ArrayFacts
 from archivedb.values.paths import check_name
 from archivedb.values.skeleton import well_formed
 
@@ -25,6 +27,8 @@ HEAD_BYTES = 512
 
 MAKES_VERSION = frozenset({"save", "edit", "adopt"})
 WITH_CONTENT = MAKES_VERSION | {"append"}
+OF_NEWEST = frozenset({"append", "tag", "annotate"})
+"""Changes of the version that is the newest at that time, which they name."""
 
 LAST_MICROSECOND = 253_402_300_799_999_999
 """The end of the year 9999, which is that of Python's calendar."""
@@ -145,6 +149,8 @@ class Content:
         signature: Who vouches for it, where reading it may run code.
         files: The earlier payloads of the same store that hold some of its
             arrays: an edit shares what it did not change.
+        facts: What the search index holds of each array, by number; empty in
+            payloads of earlier times, whose arrays must be read to know.
 
     """
 
@@ -156,6 +162,7 @@ class Content:
     pickle: Pickle | None = None
     signature: dict[str, str] | None = None
     files: tuple[str, ...] = ()
+    facts: tuple[ArrayFacts | None, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -173,6 +180,8 @@ class Content:
             tree["signature"] = self.signature
         if self.files:
             tree["files"] = list(self.files)
+        if self.facts:
+            tree["facts"] = [None if f is None else f.tree() for f in self.facts]
         return tree
 
     def is_trusted(self, archive: str | None = None) -> bool:
@@ -203,15 +212,23 @@ class Content:
         if "pickle" in tree:
             buffers = tuple(map(Extent.of, tree["buffers"]))
             pickle = Pickle(Extent.of(tree["pickle"]), buffers)
+        arrays = tuple(map(Place.of, tree["arrays"]))
+        facts = tree.get("facts", ())
+        if len(facts) not in (0, len(arrays)):
+            msg = f"facts of {len(facts)} arrays, of {len(arrays)}"
+            raise ValueError(msg)
         return cls(
             mode=_text(tree["mode"]),
             digest=_text(tree["digest"]),
             size=_count(tree["size"]),
             skeleton=Extent.of(tree["skeleton"]),
-            arrays=tuple(map(Place.of, tree["arrays"])),
+            arrays=arrays,
             pickle=pickle,
             signature=_signature(tree.get("signature")),
             files=tuple(map(_text, tree.get("files", ()))),
+            facts=tuple(
+                None if each is None else ArrayFacts.of(each) for each in facts
+            ),
         )
 
 
@@ -221,15 +238,15 @@ class Entry:
     A change, as an envelope holds it.
 
     Attributes:
-        kind: ``"save"``, ``"edit"``, ``"append"``, ``"prune"``, ``"delete"`` or
-            ``"adopt"``.
+        kind: ``"save"``, ``"edit"``, ``"append"``, ``"tag"``, ``"annotate"``,
+            ``"rename"``, ``"prune"``, ``"delete"`` or ``"adopt"``.
         record: The record's uuid.
-        name: Its name at that time.
+        name: Its name at that time; for a rename, the new one.
         position: The change's place in the record's history, from 1.
         time: Microseconds since 1970, UTC.
-        version: The version that it makes, or appends to, or None.
-        metadata: The user's facts, encoded inline.
-        tags: The user's words, sorted.
+        version: The version that it makes, or else changes, or None.
+        metadata: The user's facts, encoded inline; for an annotate, all of them.
+        tags: The user's words, sorted; for a tag, all of them.
         provenance: The gathered facts, encoded inline.
         content: Where the data lies, or None.
         adopted: For an adopt, the file in the store that holds the content.
@@ -237,6 +254,7 @@ class Entry:
             unless other records need them.
         path: For an append, where the array stands that the content extends.
         drops: For a prune, the versions that it removes.
+        name_before: For a rename, the name until then.
 
     """
 
@@ -254,6 +272,7 @@ class Entry:
     frees: tuple[str, ...] = ()
     path: str | None = None
     drops: tuple[int, ...] = ()
+    name_before: str | None = None
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON; what is empty is left out."""
@@ -264,24 +283,19 @@ class Entry:
             "position": self.position,
             "time": self.time,
         }
-        if self.version is not None:
-            tree["version"] = self.version
-        if self.metadata:
-            tree["metadata"] = self.metadata
-        if self.tags:
-            tree["tags"] = list(self.tags)
-        if self.provenance:
-            tree["provenance"] = self.provenance
-        if self.adopted is not None:
-            tree["adopted"] = self.adopted
-        if self.frees:
-            tree["frees"] = list(self.frees)
-        if self.path is not None:
-            tree["path"] = self.path
-        if self.drops:
-            tree["drops"] = list(self.drops)
-        if self.content is not None:
-            tree["content"] = self.content.tree()
+        more: dict[str, Any] = {
+            "version": self.version,
+            "metadata": self.metadata,
+            "tags": list(self.tags),
+            "provenance": self.provenance,
+            "adopted": self.adopted,
+            "frees": list(self.frees),
+            "path": self.path,
+            "drops": list(self.drops),
+            "name_before": self.name_before,
+            "content": None if self.content is None else self.content.tree(),
+        }
+        tree.update((key, value) for key, value in more.items() if value or value == "")
         return tree
 
     @classmethod
@@ -289,6 +303,7 @@ class Entry:
         """Return the entry that a tree describes."""
         content, adopted = tree.get("content"), tree.get("adopted")
         version, path = tree.get("version"), tree.get("path")
+        before = tree.get("name_before")
         return cls(
             kind=_text(tree["kind"]),
             record=_text(tree["record"]),
@@ -304,6 +319,7 @@ class Entry:
             frees=tuple(map(_text, tree.get("frees", ()))),
             path=None if path is None else _text(path),
             drops=tuple(map(_count, tree.get("drops", ()))),
+            name_before=None if before is None else _text(before),
         )
 
 
@@ -317,6 +333,8 @@ class Envelope:
         payload: The payload's uuid, a version 7 one.
         mode: How its content is encoded.
         entries: Its changes; an entry's index is its *slot*.
+        batch: The uuids of the payloads, this one included, that count only
+            together; empty for one that counts alone.
 
     """
 
@@ -324,16 +342,25 @@ class Envelope:
     payload: str
     mode: str
     entries: tuple[Entry, ...]
+    batch: tuple[str, ...] = ()
 
     def tree(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
+        """Return it as JSON; provenance that several changes share is in it once."""
+        tree: dict[str, Any] = {
             "format": FORMAT,
             "archive": self.archive,
             "payload": self.payload,
             "mode": self.mode,
-            "changes": [entry.tree() for entry in self.entries],
         }
+        if self.batch:
+            tree["batch"] = list(self.batch)
+        changes = [entry.tree() for entry in self.entries]
+        if len(changes) > 1:
+            shared = _share_provenance(changes)
+            if shared:
+                tree["provenance"] = shared
+        tree["changes"] = changes
+        return tree
 
     @classmethod
     def parse(cls, text: bytes | memoryview, what: str) -> Envelope:
@@ -353,7 +380,12 @@ class Envelope:
                 )
                 raise DecodeError(msg)
             archive = tree["archive"]
-            entries = tuple(map(Entry.of, tree["changes"]))
+            batch = _parts(tree)
+            shared = [_object(facts) for facts in tree.get("provenance", ())]
+            for facts in shared:
+                decode_inline(facts)
+            changes = [_with_provenance(each, shared) for each in tree["changes"]]
+            entries = tuple(map(Entry.of, changes))
             if archive is not None:
                 for entry in entries:
                     _require_sound(entry)
@@ -362,13 +394,50 @@ class Envelope:
                 payload=_text(tree["payload"]),
                 mode=_text(tree["mode"]),
                 entries=entries,
+                batch=batch,
             )
+
+
+def _parts(tree: dict[str, Any]) -> tuple[str, ...]:
+    """Return the payloads of a batch, of which this is one, or nothing."""
+    found = tuple(map(_text, tree.get("batch", ())))
+    named = all(uuids.is_uuid7(each) for each in found)
+    own = not found or tree["payload"] in found
+    if not named or not own or len(set(found)) != len(found):
+        msg = f"{found!r:.60} are not the parts of a batch"
+        raise ValueError(msg)
+    return found
+
+
+def _share_provenance(changes: list[dict[str, Any]]) -> list[Any]:
+    """Put numbers in the place of provenance, and return what they stand for."""
+    shared: list[Any] = []
+    numbers: dict[int, int] = {}
+    for change in changes:
+        facts = change.get("provenance")
+        if facts is not None:
+            number = numbers.get(id(facts))
+            if number is None:
+                if facts not in shared:
+                    shared.append(facts)
+                number = numbers[id(facts)] = shared.index(facts)
+            change["provenance"] = number
+    return shared
+
+
+def _with_provenance(change: dict[str, Any], shared: list[Any]) -> dict[str, Any]:
+    number = change.get("provenance")
+    if type(number) is not int:
+        return change
+    return {**change, "provenance": shared[_count(number)]}
 
 
 def _require_sound(entry: Entry) -> None:
     """Raise unless a catalog can hold a change: one must not shut out the rest."""
     try:
         check_name(entry.name)
+        if entry.kind == "rename":
+            check_name(entry.name_before or "")
     except InvalidNameError as error:
         raise ValueError(error) from error
     if not entry.position or entry.time > LAST_MICROSECOND:
@@ -382,6 +451,9 @@ def _require_sound(entry: Entry) -> None:
         raise ValueError(msg)
     if entry.kind == "append" and entry.path is None:
         msg = "an append that says not to what"
+        raise ValueError(msg)
+    if entry.kind in OF_NEWEST and not entry.version:
+        msg = f"a {entry.kind} that says not of which version"
         raise ValueError(msg)
     for facts in (entry.metadata, entry.provenance):
         decode_inline(facts)

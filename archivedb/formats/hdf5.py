@@ -27,6 +27,7 @@ from archivedb.formats.base import (
     Reader,
     Source,
     alone,
+    facts_of,
     join_skeletons,
     kept_places,
     with_content,
@@ -195,6 +196,22 @@ def _short(token: str) -> str:
     return f"{token[:40]}~{digest.digest(token.encode())[7:23]}"
 
 
+def _groups(drafts: Sequence[Draft]) -> list[str]:
+    """Return below which group the arrays of each change lie."""
+    if len(drafts) == 1:
+        return [""]
+    groups: dict[str, None] = {}
+    found = []
+    for draft in drafts:
+        entry = draft.entry
+        again = entry.name in groups
+        group = f"{entry.name}@{entry.version}" if again else entry.name
+        if draft.value is not None:
+            groups[group] = None
+        found.append(group)
+    return found
+
+
 class HDF5Format:
     """Payloads that any HDF5 tool reads."""
 
@@ -202,7 +219,12 @@ class HDF5Format:
     suffix = ".h5"
 
     def build(
-        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+        self,
+        archive: str | None,
+        payload: str,
+        drafts: Sequence[Draft],
+        scratch: str,
+        batch: tuple[str, ...] = (),
     ) -> Image:
         """Lay out a payload file; see `Format.build`."""
         new = sum(
@@ -222,7 +244,7 @@ class HDF5Format:
         )
         try:
             layout = _Layout(file)
-            envelope, head = self._fill(layout, archive, payload, drafts)
+            envelope, head = self._fill(layout, archive, payload, drafts, batch)
             h5f.flush(file)
             image = file.get_file_image() if in_memory else None
         finally:
@@ -243,10 +265,10 @@ class HDF5Format:
         archive: str | None,
         payload: str,
         drafts: Sequence[Draft],
+        batch: tuple[str, ...],
     ) -> tuple[Envelope, bytes]:
         places, files = [], []
-        for draft in drafts:
-            group = draft.entry.name if len(drafts) > 1 else ""
+        for draft, group in zip(drafts, _groups(drafts), strict=True):
             kept, shared = kept_places(draft.value) if draft.value else ({}, ())
             stored = draft.value.arrays if draft.value else ()
             places.append(
@@ -276,9 +298,10 @@ class HDF5Format:
                 arrays=arrays,
                 signature=draft.signature(),
                 files=shared,
+                facts=facts_of(value),
             )
             entries.append(with_content(draft, content))
-        envelope = Envelope(archive, payload, self.mode, tuple(entries))
+        envelope = Envelope(archive, payload, self.mode, tuple(entries), batch)
         written = json.dumps(envelope.tree())
         where = Extent(
             layout.bytes(f"{OWN}/envelope", written),

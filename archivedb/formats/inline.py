@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +102,7 @@ def _listed(values: AnyArray) -> Any | None:
     if dtype.kind in "biu":
         return values.tolist()
     if dtype.kind == "U":
-        return values.tolist() if _is_text(values) else None
+        return values.tolist() if dtypes.is_text(values) else None
     if dtype.kind != "f" or dtype.itemsize > 8:  # noqa: PLR2004 - a double
         return None
     odd = ~np.isfinite(values)
@@ -116,12 +115,6 @@ def _listed(values: AnyArray) -> Any | None:
     words = values.astype(object)
     words[odd] = [str(x) for x in values[odd].tolist()]
     return words.tolist()
-
-
-def _is_text(values: AnyArray) -> bool:
-    """Return whether every character is one of Unicode's."""
-    codes = dtypes.array_bytes(values).view(f"{values.dtype.byteorder}u4")
-    return bool((codes <= sys.maxunicode).all())
 
 
 def raw_bytes(node: Tree, data: Any) -> Bytes:

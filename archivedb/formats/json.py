@@ -27,6 +27,7 @@ from archivedb.formats.base import (
     checked,
     checked_array,
     corrupt,
+    facts_of,
     kept_places,
     with_content,
 )
@@ -60,7 +61,12 @@ class JSONFormat:
     suffix = ".json"
 
     def build(
-        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+        self,
+        archive: str | None,
+        payload: str,
+        drafts: Sequence[Draft],
+        scratch: str,
+        batch: tuple[str, ...] = (),
     ) -> Image:
         """Lay out a payload file; see `Format.build`."""
         del scratch
@@ -87,13 +93,14 @@ class JSONFormat:
                 ),
                 signature=draft.signature(),
                 files=files,
+                facts=facts_of(value),
             )
             out += text
             entries.append(with_content(draft, content))
         texts = bytes(out[start - HEAD_BYTES :])
         skeletons = Extent(start, len(texts), digest.digest(texts))
         out += _ENVELOPE
-        envelope = Envelope(archive, payload, self.mode, tuple(entries))
+        envelope = Envelope(archive, payload, self.mode, tuple(entries), batch)
         written = json.dumps_readable(envelope.tree())
         where = Extent(HEAD_BYTES + len(out), len(written), digest.digest(written))
         out += written + _END

@@ -19,7 +19,7 @@ https://peps.python.org/pep-0574/
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from archivedb.formats.base import (
     alone,
     checked,
     corrupt,
+    facts_of,
     join_skeletons,
     kept_places,
     with_content,
@@ -110,7 +111,12 @@ class PickleFormat:
     suffix = ".zip"
 
     def build(
-        self, archive: str | None, payload: str, drafts: Sequence[Draft], scratch: str
+        self,
+        archive: str | None,
+        payload: str,
+        drafts: Sequence[Draft],
+        scratch: str,
+        batch: tuple[str, ...] = (),
     ) -> Image:
         """Lay out a payload file; see `Format.build`."""
         del scratch
@@ -128,7 +134,7 @@ class PickleFormat:
                     continue
                 where = Extent(start + at, length, draft.value.digest)
                 entries.append(self._content(file, out, slot, draft, where))
-            envelope = Envelope(archive, payload, self.mode, tuple(entries))
+            envelope = Envelope(archive, payload, self.mode, tuple(entries), batch)
             written = json.dumps_readable(envelope.tree())
             place = _member(file, out, "envelope.json", written)
             head = head_text(
@@ -149,7 +155,7 @@ class PickleFormat:
     ) -> Any:
         value = draft.value
         assert value is not None  # noqa: S101 - the caller has looked
-        dumped = _dump(value)
+        dumped = _dump(value) if draft.made is None else draft.made
         extents = []
         for index, (buffer, known) in enumerate(dumped.buffers):
             hashed = known or digest.array_digest(buffer)[0]
@@ -189,8 +195,18 @@ class PickleFormat:
             pickle=pickle,
             signature=draft.signature(None if pickle is None else pickle.digest),
             files=files,
+            facts=facts_of(value),
         )
         return with_content(draft, content)
+
+    def make(self, value: Encoded) -> _Dumped:
+        """Return the pickle of a value as it is now, with buffers of its own."""
+        dumped = _dump(value)
+        own: list[tuple[memoryview, str | None]] = [
+            (memoryview(bytes(view)) if known is None else view, known)
+            for view, known in dumped.buffers
+        ]
+        return replace(dumped, buffers=own)
 
     def head(self, source: Source) -> bytes:
         """Return the zip's comment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -44,3 +45,11 @@ def uuid7(after: int = 0) -> str:
 def uuid7_milliseconds(text: str) -> int:
     """Return when a version 7 UUID was made, in milliseconds since 1970."""
     return uuid.UUID(text).int >> 80
+
+
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def is_uuid7(text: str) -> bool:
+    """Return whether a text is a version 7 UUID as `uuid7` writes it."""
+    return _UUID7.fullmatch(text) is not None

@@ -257,7 +257,7 @@ class PayloadStore:
             # Its own name, and the payload's.
             if status.st_nlink > 1:
                 with self._unless_alive(path) as gone:
-                    became = self._became(path.name) if gone else None
+                    became = self.find(path.name.partition(".")[0]) if gone else None
                     if became is not None:
                         yield path, became
 
@@ -318,8 +318,8 @@ class PayloadStore:
         finally:
             locks.close_lockable(descriptor)
 
-    def _became(self, name: str) -> str | None:
-        uuid = name.partition(".")[0]
+    def find(self, uuid: str) -> str | None:
+        """Return the payload file that has this uuid, or None if there is none."""
         shard = uuid[-2:]
         for file in self.shard_files(shard):
             if file.removeprefix(f"{shard}/").startswith(uuid):

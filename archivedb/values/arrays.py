@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +63,7 @@ class KeptArray:
         offset: Where its bytes begin there.
         nbytes: How many they are.
         blocks: Where the digests of its blocks begin, or None.
+        facts: What the search index holds of it, or None if nobody has looked.
 
     """
 
@@ -70,6 +71,7 @@ class KeptArray:
     offset: int
     nbytes: int
     blocks: int | None
+    facts: Any = None
 
 
 def stored(path: str, value: AnyArray, kind: str) -> StoredArray:
@@ -91,6 +93,15 @@ def stored(path: str, value: AnyArray, kind: str) -> StoredArray:
     raw = held.data
     hashed, blocks = digest.array_digest(raw)
     return StoredArray(path, value, kind, raw, hashed, blocks, address)
+
+
+def snapshot(array: StoredArray) -> StoredArray:
+    """Return an array that is written later: a copy, unless `stored` has made one."""
+    if array.blocks is None:
+        return array
+    held = np.frombuffer(array.raw, np.uint8).copy()
+    values = dtypes.bytes_array(held, array.values.dtype, array.values.shape)
+    return replace(array, values=values, raw=held.data)
 
 
 def stored_again(path: str, node: Tree, raw: Any) -> StoredArray:

@@ -10,6 +10,7 @@ https://numpy.org/doc/stable/reference/arrays.interface.html
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -196,3 +197,9 @@ def bytes_array(raw: Bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any
         return np.ndarray(shape, dtype)
     # np.ndarray rather than view(): a view of sub-array dtypes grows axes.
     return np.ndarray(shape, dtype, buffer=raw.data)
+
+
+def is_text(values: AnyArray) -> bool:
+    """Return whether every character of an array of text is one of Unicode's."""
+    codes = array_bytes(values).view(f"{values.dtype.byteorder}u4")
+    return bool((codes <= sys.maxunicode).all())

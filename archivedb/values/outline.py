@@ -38,7 +38,7 @@ def _outline(source: Skeleton, node: Tree, path: str) -> Iterator[Node]:
         child = source.unfold(child)
         kind, text = describe(child)
         yield Node(depth, token, here, kind, text)
-        if skeleton.is_container(child) and _short_list(child) is None:
+        if skeleton.is_container(child) and short_list(child) is None:
             below = [(depth + 1, here, t, c) for t, c in skeleton.children(child)]
             stack.extend(reversed(below))
 
@@ -53,7 +53,7 @@ def describe(node: Tree) -> tuple[str, str]:
     if skeleton.is_container(node):
         if tag == "$objects":
             return "array", f"object {_shape(node['shape'])}"
-        short = _short_list(node)
+        short = short_list(node)
         if short is not None:
             return _KINDS[tag], short
         return _KINDS[tag], counted(len(node if tag is None else node[tag]), "item")
@@ -63,13 +63,14 @@ def describe(node: Tree) -> tuple[str, str]:
         return "array", _joined(node[tag])
     if tag == skeleton.PATH_TAG:
         # A path is there to be pasted, so it is cut only where nobody would.
-        return "value", _cut(f"the same object as {node[tag] or 'the whole'}", 1000)
+        return "value", cut(f"the same object as {node[tag] or 'the whole'}", 1000)
     # Python refuses to write an int of over 4,300 digits in decimal.
     text = node[tag] if tag == "$int" else _repr(decode_inline(node))
-    return "value", _cut(text)
+    return "value", cut(text)
 
 
-def _cut(text: str, width: int = WIDTH) -> str:
+def cut(text: str, width: int = WIDTH) -> str:
+    """Return a text, cut if it is long."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
@@ -79,12 +80,12 @@ def _object(node: Tree) -> str:
         state = node.get("state")
         member = state.get("name") if node["by"] == "enum" else None
         called = f"{node['$object']}.{member}" if member else node["$object"]
-        return f"{_cut(called, 1000)} ({node['by']})"
+        return f"{cut(called, 1000)} ({node['by']})"
     kind, state = node["$adapted"], node["state"]
     small = "" if state is None or type(state) in (dict, list) else f" {state!r}"
-    short = "" if type(state) is not list else _short_list(state) or ""
+    short = "" if type(state) is not list else short_list(state) or ""
     text = f"{kind}{small or (short and ' ' + short)}"
-    return f"{_cut(text)} (adapter)" if "." in kind else _cut(text)
+    return f"{cut(text)} (adapter)" if "." in kind else cut(text)
 
 
 def _joined(parts: list[Tree]) -> str:
@@ -103,13 +104,13 @@ def _repr(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _short_list(node: Tree) -> str | None:
-    """Return a list or tuple of a few plain scalars as Python writes it."""
+def short_list(node: Tree) -> str | None:
+    """Return a list or tuple of a few plain scalars as Python writes it, or None."""
     tag = skeleton.tag_of(node)
     if skeleton.is_group(node) or tag in {"$objects", "$object"}:
         return None
     if tag == "$adapted":
-        return _short_list(node["state"]) if type(node["state"]) is list else None
+        return short_list(node["state"]) if type(node["state"]) is list else None
     items = node if tag is None else node[tag]
     if len(items) > WIDTH // 2 or any(type(item) in (dict, list) for item in items):
         return None

@@ -145,6 +145,26 @@ def test_what_was_saved_anew_into_a_plain_directory_is_seen(tmp_path: Path) -> N
         assert archive.load("run") == {"n": 2}
 
 
+def test_what_began_anew_stays_deleted(tmp_path: Path) -> None:
+    """A plain directory's record may be deleted again and again, and renamed."""
+    place = tmp_path / "run"
+    for number in range(6):
+        save({"n": number}, place)
+        if number % 2:
+            save({"n": -number}, place)
+        with Archive(place) as archive:
+            assert archive.load("run") == {"n": -number if number % 2 else number}
+            if number > 3:
+                archive.rename("run", f"run-{number}")
+                archive.delete(f"run-{number}")
+            else:
+                archive.delete("run")
+        for _ in range(2):
+            with Archive(place) as archive:
+                assert list(archive) == []
+                assert archive.verify().ok
+
+
 def test_deleting_in_an_empty_place_creates_nothing(tmp_path: Path) -> None:
     """There is nothing to delete where there is no archive."""
     with pytest.raises(ArchiveNotFoundError):

@@ -21,7 +21,11 @@ from hypothesis.stateful import (
 )
 
 from archivedb import Archive, Record, load, save
-from archivedb.errors import NameConflictError, RecordNotFoundError
+from archivedb.errors import (
+    ArchiveNotFoundError,
+    NameConflictError,
+    RecordNotFoundError,
+)
 
 MODES = ("hdf5", "json", "cloudpickle")
 # Few and entangled, so that they clash.
@@ -47,6 +51,25 @@ VALUES = st.dictionaries(
 )
 METADATA = st.dictionaries(st.sampled_from("mn"), SCALARS, max_size=2)
 Version = tuple[Any, dict[str, Any], tuple[str, ...]]
+Act = tuple[str, str, Any]
+ACTS = st.one_of(
+    st.tuples(st.just("save"), st.sampled_from(NAMES[:-1]), VALUES),
+    st.tuples(st.just("delete"), st.sampled_from(NAMES), st.none()),
+    st.tuples(
+        st.sampled_from(["tag", "untag"]),
+        st.sampled_from(NAMES),
+        st.sampled_from("tuv"),
+    ),
+    st.tuples(st.just("annotate"), st.sampled_from(NAMES), METADATA),
+    st.tuples(st.just("rename"), st.sampled_from(NAMES), st.sampled_from(NAMES[:-1])),
+)
+
+
+def clash(model: dict[str, Any], name: str) -> bool:
+    """Return whether a name would be record and folder."""
+    return any(
+        other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in model
+    )
 
 
 def plain(value: Any) -> Any:
@@ -73,6 +96,7 @@ class ArchiveMachine(RuleBasedStateMachine):
         self.place.mkdir()
         self.archive = Archive(self.place, provenance=False, durability="relaxed")
         self.model: dict[str, list[Version]] = {}
+        self.batched = False
 
     def teardown(self) -> None:
         """Remove the directory."""
@@ -82,10 +106,81 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     def clashes(self, name: str) -> bool:
         """Return whether a name would be record and folder."""
-        return any(
-            other.startswith(f"{name}/") or name.startswith(f"{other}/")
-            for other in self.model
-        )
+        return clash(self.model, name)
+
+    def act(self, model: dict[str, list[Version]], act: Act, mode: str) -> None:
+        """Do one thing to a dict and to the archive; what is refused changes none."""
+        kind, name, value = act
+        known = model.get(name)
+        if kind == "save":
+            if known is None and clash(model, name):
+                with pytest.raises(NameConflictError):
+                    self.archive.save(value, name, mode=mode)
+                return
+            self.archive.save(value, name, mode=mode)
+            said = value, {}, ()
+            if known is None or plain(known[-1]) != plain(said):
+                model.setdefault(name, []).append(said)
+            return
+        if known is None:
+            with pytest.raises((RecordNotFoundError, ArchiveNotFoundError)):
+                self.do(act)
+            return
+        data, facts, tags = known[-1]
+        if kind == "delete":
+            self.do(act)
+            del model[name]
+        elif kind == "rename":
+            rest = {
+                other: versions for other, versions in model.items() if other != name
+            }
+            if value != name and (value in rest or clash(rest, value)):
+                with pytest.raises(NameConflictError):
+                    self.do(act)
+                return
+            self.do(act)
+            model[value] = model.pop(name)
+        else:
+            record = self.do(act)
+            if kind == "tag":
+                tags = tuple(sorted({*tags, value}))
+            elif kind == "untag":
+                tags = tuple(sorted({*tags} - {value}))
+            else:
+                facts = {**facts, **value}
+            model[name] = [*known[:-1], (data, facts, tags)]
+            assert (plain(record.metadata), record.tags) == (plain(facts), tags)
+
+    def do(self, act: Act) -> Any:
+        """Do one thing to the archive."""
+        kind, name, value = act
+        arguments = [] if value is None else [value]
+        return getattr(self.archive, kind)(name, *arguments)
+
+    @rule(act=ACTS, mode=st.sampled_from(MODES))
+    def change(self, act: Act, mode: str) -> None:
+        """Do one thing alone."""
+        self.act(self.model, act, mode)
+
+    @rule(
+        acts=st.lists(st.tuples(ACTS, st.sampled_from(MODES)), max_size=8),
+        ends=st.booleans(),
+    )
+    def batch(self, acts: list[tuple[Act, str]], *, ends: bool) -> None:
+        """Do several things at once, or not at all."""
+        model = {name: list(versions) for name, versions in self.model.items()}
+        try:
+            with self.archive.batch():
+                for act, mode in acts:
+                    self.act(model, act, mode)
+                assert not self.archive.exists or list(self.archive) == sorted(
+                    self.model
+                )
+                if not ends:
+                    raise InterruptedError  # noqa: TRY301 - what ends a batch
+        except InterruptedError:
+            return
+        self.model, self.batched = model, True
 
     @rule(
         target=records,
@@ -135,7 +230,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         if gone:
             deletion = self.archive.delete(name, recursive=recursive)
             assert set(deletion.names) == gone
-            assert deletion.freed > 0
+            # What a batch wrote may be needed by others.
+            assert deletion.freed > 0 or self.batched
             for other in gone:
                 del self.model[other]
         elif self.archive.exists:
@@ -151,7 +247,8 @@ class ArchiveMachine(RuleBasedStateMachine):
             value = self.archive.load(record)
         except RecordNotFoundError:
             return
-        assert plain(value) == plain(self.model[record.name][record.version - 1][0])
+        name = self.archive.versions(record)[0].name
+        assert plain(value) == plain(self.model[name][record.version - 1][0])
 
     @rule()
     def reopen(self) -> None:
@@ -186,6 +283,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         for name, versions in self.model.items():
             found = self.archive.versions(name)
             assert [record.version for record in found] == [*range(1, len(found) + 1)]
+            assert {record.name for record in found} == {name}
+            assert self.archive.history(name)[-1].name == name
             assert [
                 (plain(self.archive.load(r)), plain(r.metadata), r.tags) for r in found
             ] == [(plain(v), plain(m), t) for v, m, t in versions]

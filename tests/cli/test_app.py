@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
     Shell = Callable[..., subprocess.CompletedProcess[str]]
 
-HEAVY = ("h5py", "alembic", "pandas", "cryptography", "cloudpickle", "pydantic", "rich")
+HEAVY = ("h5py", "alembic", "pandas", "xarray", "cryptography", "cloudpickle")
+HEAVY += ("pydantic", "rich")
 
 
 def test_help_of_the_application_documents_the_exit_codes(run: Run) -> None:
@@ -61,10 +62,18 @@ def test_version(run: Run) -> None:
         ("load", "x", "--version", "one"),
         ("verify", "--level", "deepest"),
         ("verify", "--jobs", "0"),
-        ("find", "project"),
-        ("find", "n>=1"),
-        ("find", "n==1"),
-        ("find", "=1"),
+        ("find", "n=1", "n=2"),
+        ("find", "--json", "--csv"),
+        ("find", "--count", "--explain"),
+        ("find", "--limit", "-1"),
+        ("tag", "cu"),
+        ("tag", "-t", "x"),
+        ("annotate", "cu"),
+        ("annotate", "cu", "a"),
+        ("rename", "cu"),
+        ("load", "cu", "al/fcc/run-1", "-o", "x.json"),
+        ("load", "-", "-"),
+        ("load", "cu", "-0"),
         ("save", "-", "x", "-m", "project"),
         ("save", "-", "x", "-m", "a=1", "-m", "a=2"),
         ("save", "data.txt", "x"),
@@ -108,6 +117,16 @@ def test_unknown_mode_is_wrong_usage(run: Run) -> None:
         ("ls", "-r", "cu/x"),
         ("ls", "a//b"),
         ("save", "none.json", "x"),
+        ("tag", "none", "-t", "x"),
+        ("tag", "cu", "none", "-t", "x"),
+        ("tag", "al", "-t", "x"),
+        ("untag", "none", "-t", "x"),
+        ("annotate", "none", "a=1"),
+        ("rename", "none", "x"),
+        ("rename", "al", "x"),
+        ("rename", "cu", "al"),
+        ("rename", "cu", "al/fcc/run-1"),
+        ("find", "--under", "none"),
     ],
 )
 def test_what_cannot_be_done_is_1(run: Run, arguments: tuple[str, ...]) -> None:
@@ -125,7 +144,12 @@ READING = [
     ("tree",),
     ("show", "x"),
     ("find",),
+    ("paths",),
     ("history", "x"),
+    ("tag", "x", "-t", "y"),
+    ("untag", "x", "-t", "y"),
+    ("annotate", "x", "y=1"),
+    ("rename", "x", "y"),
     ("rm", "x"),
     ("verify",),
     ("reindex",),
@@ -236,7 +260,18 @@ def test_messages_hold_no_control_characters(run: Run) -> None:
 @pytest.mark.usefixtures("archive")
 @pytest.mark.parametrize(
     "arguments",
-    [("ls",), ("ls", "-r"), ("tree",), ("show", "cu"), ("history", "cu"), ("find",)],
+    [
+        ("ls",),
+        ("ls", "-r"),
+        ("tree",),
+        ("show", "cu"),
+        ("history", "cu"),
+        ("find",),
+        ("find", "n > 0", "project=al", "--order-by", "-n", "-n", "5", "-c", "name,n"),
+        ("find", "--csv", "--tag", "good", "--under", "al", "--offset", "1"),
+        ("find", "--json", "-c", "name"),
+        ("paths",),
+    ],
 )
 def test_start_up_is_light(arguments: tuple[str, ...]) -> None:
     """Commands that only look at the catalog import nothing heavy."""
@@ -368,7 +403,14 @@ def test_streams_that_are_closed_or_full(command: str, code: int, said: str) -> 
 @pytest.mark.usefixtures("archive")
 @pytest.mark.parametrize(
     "arguments",
-    [("show",), ("load",), ("ls",), ("rm",), ("find",), ("find", "--under")],
+    [
+        ("show",),
+        ("load",),
+        ("ls",),
+        ("rm",),
+        ("find",),
+        ("find", "--under"),
+    ],
 )
 def test_bytes_that_are_no_text(arguments: tuple[str, ...]) -> None:
     """A name that is not UTF-8 is wrong usage."""

@@ -43,12 +43,13 @@ def test_demo_tells_the_truth(tmp_path: Path) -> None:
 
 
 def check_archive(place: Path) -> None:
-    """Look for a record of each of the 91 runs, in three modes."""
+    """Look for a record of each of the 91 runs, in three modes, and of the 7 fits."""
     with closing(sqlite3.connect(place / "sweep.db")) as catalog:
         query = "SELECT mode, count(*) FROM version GROUP BY mode ORDER BY mode"
         found = dict(catalog.execute(query))
-    assert found == {"cloudpickle": 30, "hdf5": 31, "json": 30}
-    for suffix, number in (("zip", 30), ("h5", 31), ("json", 30)):
+    assert found == {"cloudpickle": 30, "hdf5": 31, "json": 37}
+    # One for all the tags, and one for all the fits.
+    for suffix, number in (("zip", 30), ("h5", 31), ("json", 30 + 2)):
         assert len(list(place.glob(f"sweep.payloads/??/*.{suffix}"))) == number
 
 
@@ -57,7 +58,7 @@ def check_story(printed: str) -> None:
     # One record is found, and the array in which a bit was flipped.
     found = re.findall(r"(?m)^corrupt: (\S+) version 1 ", printed)
     assert found == [f"{DAMAGED}/outputs/forces"]
-    assert "\n1 finding: 91 payloads" in printed
+    assert "\n1 finding: 93 payloads" in printed
     refusal = printed.partition(f"$ archivedb load {DAMAGED}\n")[2].splitlines()[0]
     assert re.fullmatch(
         r"archivedb: 'emt/Cu/a-3\.61' version 1: the array at 'outputs/forces' "
@@ -65,10 +66,10 @@ def check_story(printed: str) -> None:
         refusal,
     )
     # Before the damage, and once it is mended.
-    assert len(re.findall(r"(?m)^sound: 91 payloads", printed)) == 2
-    assert "indexed 91 payloads: 91 records, 91 versions" in printed
+    assert len(re.findall(r"(?m)^sound: 93 payloads", printed)) == 2
+    assert "indexed 93 payloads: 98 records, 98 versions" in printed
     assert re.search(r"all \d+ rows of the catalog are as before", printed)
-    assert printed.count("Checked: ") == 9
+    assert printed.count("Checked: ") == 12
     assert "NOT TRUE" not in printed
     # Paths and payloads' names may be longer than a line.
     own = [x for x in printed.splitlines() if not re.search(r"[0-9a-f]{32}|^\$ ", x)]

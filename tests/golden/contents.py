@@ -1,4 +1,9 @@
-"""What the golden archives hold; never change it, add to it."""
+"""
+What the golden archives hold; never change it, add to it.
+
+The archive of each revision holds what the one before it could not: what
+`first` makes is in that of 0001, what `since_0002` makes in that of 0002.
+"""
 
 from __future__ import annotations
 
@@ -159,3 +164,87 @@ def edit(archive: Archive, name: str) -> None:
         group.append("new", np.arange(2, dtype=">i2"))
         group.append("new", np.array([2], ">i2"))
     group.append("rows", np.array([[6.0, 7.0], [8.0, 9.0]]))
+
+
+def first(archive: Archive) -> None:
+    """Make what revision 0001 knew."""
+    for mode in MODES:
+        for data in VERSIONS:
+            archive.save(
+                data, f"runs/{mode}", mode=mode, metadata=METADATA, tags=["t", mode]
+            )
+        archive.save(OBJECTS, f"objects/{mode}", mode=mode)
+    archive.save(BEGUN, "edited", mode="json")
+    edit(archive, "edited")
+    archive.save(ADAPTED, "adapted", mode="json")
+    archive.save(INSTANCES, "instances", mode="json")
+    archive.save(DELETED, "deleted")
+    archive.delete("deleted")
+
+
+# Since revision 0002 ------------------------------------------------------------
+
+SEARCHED: dict[str, Any] = {
+    "inputs": {"elements": ["Al", "Cu"], "kpts": (4, 4, 4), "cutoff": 450.5},
+    "outputs": {
+        "forces": np.array([[0.5, -0.25], [0.125, 2.0]]),
+        "spins": np.array([1, -1, 3], np.int8),
+        "residuals": [1e-3 * n for n in range(20)],
+    },
+    "begun": dt.datetime(2024, 2, 29, 12, 0, 0, 5, dt.UTC),
+    "day": dt.date(2024, 3, 1),
+    "took": dt.timedelta(hours=1),
+    "numpys": np.datetime64("2024-02-29T12:00:00.000000001"),
+    "price": Decimal("1.10"),
+    "exact": 2**64 + 1,
+    "file": Path("a/INCAR"),
+    "rows": np.arange(3.0),
+}
+"""What questions are asked of; three rows come later, as one."""
+
+ODD: dict[str, Any] = {
+    "none": np.zeros((0, 3)),
+    "nan": np.array([1.0, np.nan]),
+    "words": np.array(["é", "日本"]),
+    "mask": np.array([True, False]),
+    "large": np.array([2**64 - 1], np.uint64),
+    "mixed": [None, True, 1, float("nan"), [np.float32(0.1), {}]],
+    "key/of": {7: {"$x": 1}},
+    "text": "x" * 1001,
+}
+"""Of what the index holds much or little."""
+
+GROWN = SEARCHED | {"rows": np.arange(6.0)}
+"""What it is after that."""
+
+BATCHED: dict[str, Any] = {"n": 1, "array": np.arange(20)}
+"""What a record of each mode holds that came in a batch."""
+
+RAN = {"inputs": {"cutoff": 500}, "outputs": {"energy": -3.7}}
+"""What a run leaves."""
+
+
+def since_0002(archive: Archive) -> None:
+    """Make the changes that revision 0001 did not know."""
+    for mode in MODES:
+        name = f"searched/{mode}"
+        archive.save(
+            SEARCHED, name, mode=mode, metadata={"draft": True, "n": 1}, tags=["new"]
+        )
+        archive.open(name).append("rows", np.arange(3.0, 6.0))
+    archive.save(ODD, "odd", mode="json")
+    archive.tag("searched/json", "checked", "good")
+    archive.untag("searched/json", "new")
+    archive.annotate("searched/json", quality="good", n=2, remove=["draft"])
+    archive.save({"n": 1}, "before", mode="json")
+    archive.rename("before", "after/that")
+    archive.save({"n": 2}, "after/that", mode="json")
+    archive.save({"n": 3}, "before", mode="json")
+    with archive.batch():
+        for mode in MODES:
+            archive.save(BATCHED, f"batch/{mode}", mode=mode)
+        archive.annotate("batch/json", kept=True)
+        archive.rename("before", "batch/renamed")
+    archive.save(BATCHED | {"n": 2}, "batch/json", mode="json")
+    with archive.run("ran", RAN["inputs"], mode="json") as run:
+        run["energy"] = -3.7

@@ -24,6 +24,7 @@ from archivedb.errors import ArchiveError, DecodeError, RestoreError
 from archivedb.values import classes, dtypes, executable, json, leaves, outline, pickled
 from archivedb.values.decode import decode, decode_inline
 from archivedb.values.encode import encode, encode_key
+from archivedb.values.facts import ArrayFacts
 from archivedb.values.objects import Objects, Stub
 from archivedb.values.skeleton import Skeleton
 from tests.support.payloads import TooSlowError, within
@@ -115,6 +116,16 @@ def read(text: bytes, objects: Objects = REFUSE) -> Any:
     return decode(source, source.root, fetch_48, objects)
 
 
+KNOWN = ArrayFacts((1, 2, 1.5), [1, 2])
+
+
+def leaf_at(source: Skeleton, steps: tuple[str, ...]) -> None:
+    """Do what a search does with what stands at a path."""
+    node = source.resolve(source.at(steps))
+    leaves.node_leaf(source, node, fetch)
+    leaves.derived(source, node, lambda _: KNOWN)
+
+
 def walk(source: Skeleton) -> None:
     """Do everything that reads a skeleton."""
     todo = [
@@ -129,7 +140,9 @@ def walk(source: Skeleton) -> None:
         lambda: source.at(("a", 0)),
         lambda: source.at(("a", "$#0")),
         lambda: source.at(("a", "$state", "$class")),
-        lambda: leaves.lookup(source, "a/a"),
+        lambda: leaves.leaves(source, lambda _: KNOWN, groups=True),
+        lambda: leaf_at(source, ("a",)),
+        lambda: leaf_at(source, ("a", "a")),
     ]
     for one in todo:
         try:

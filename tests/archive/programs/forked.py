@@ -56,7 +56,7 @@ def open_archive(archive: Archive) -> None:
 
     in_child(work)
     save(archive, "open/parent-again")
-    assert len(archive["open"].find()) == 4
+    assert archive["open"].find().count() == 4
 
 
 def in_a_search(archive: Archive) -> None:
@@ -96,7 +96,7 @@ def beside_threads(archive: Archive) -> None:
         for thread in threads:
             thread.join()
     assert not failed, failed
-    assert len(archive["beside"].find()) == 10
+    assert archive["beside"].find().count() == 10
 
 
 def use(work: tuple[Archive, int]) -> int:
