@@ -161,6 +161,8 @@ class Table:
         """Fill in what the index does not hold, from the records."""
         missing: dict[int, list[int]] = {}
         for index, values in enumerate(page):
+            if type(UNKNOWN) not in set(map(type, values)):
+                continue
             for at, value in enumerate(values):
                 if value is UNKNOWN:
                     missing.setdefault(at, []).append(index)

@@ -37,10 +37,15 @@ if TYPE_CHECKING:
     from archivedb.catalog.ordering import Order
     from archivedb.query.nodes import Condition
 
+    _Chosen = tuple[Driver, int] | list[int]
+    """Where to begin: a query and how many it yields, or ids."""
+
 FEW = 1_000
 """Candidates that are worth sorting before anything else is tried."""
 SOME = 10_000
 """Entries of the index that are worth reading to find what several share."""
+CHEAPER = 20
+"""How many entries of the index are read in the time of looking up a record."""
 MANY = 100_000
 """Candidates beyond which going along the order beats sorting them."""
 CHUNK = 100
@@ -140,29 +145,41 @@ class Search:
 
     def _by_record(self, given: Any) -> Any:
         """Return candidates joined with their records and newest versions."""
-        joined = given.join(record, record.c.id == given.c[0])
-        return joined.join(version, version.c.id == record.c.newest_id)
+        return self._newest(given.join(record, record.c.id == given.c[0]))
 
-    def _sorted(self, chosen: tuple[Driver, int] | None) -> Iterator[Row]:
-        """Yield what matches of all candidates of a driver, sorted."""
-        source = self._candidates(chosen)
+    def _newest(self, records: Any) -> Any:
+        """Return records joined with their newest versions."""
+        # Each has one.  SQLite leaves an outer join out if nothing asks for it.
+        return records.outerjoin(version, version.c.id == record.c.newest_id)
+
+    def _sorted(self, chosen: _Chosen | None) -> Iterator[Row]:
+        """Yield what matches of all candidates, sorted."""
+        source, given = self._candidates(chosen)
         statement = self._select(source, *self._keys)
         statement = statement.order_by(*self.ordering.clauses())
-        for row in self._connection.execute(statement):
+        for row in self._connection.execute(statement, given):
             yield tuple(row)
 
-    def _candidates(self, chosen: tuple[Driver, int] | None) -> Any:
+    def _candidates(self, chosen: _Chosen | None) -> tuple[Any, dict[str, Any]]:
+        """Return what a statement selects from, and its parameters."""
         if chosen is None:
             self._note("read every record")
-            return record.join(version, version.c.id == record.c.newest_id)
+            return self._newest(record), {}
+        if isinstance(chosen, list):
+            self._note(f"look up {len(chosen):,} candidates that several clauses share")
+            dialect = self._connection.dialect
+            given = numbered("given", dialect)
+            joined = given.join(record, record.c.id == given.c.value)
+            return self._newest(joined), {"given": as_parameter(chosen, dialect)}
         driver, number = chosen
         self._note(f"look up {number:,} candidates in the index")
-        return self._by_record(_materialized(driver.distinct))
+        return self._by_record(_materialized(driver.distinct)), {}
 
-    def _filtered(
-        self, stream: _Stream, size: int = CHUNK
-    ) -> Iterator[tuple[int, list[Row]]]:
-        """Yield, chunk by chunk, how many candidates were seen and which match."""
+    def _filtered(self, stream: _Stream, pace: _Pace) -> Iterator[list[Row]]:
+        """Yield, chunk by chunk, which candidates match."""
+        if self._is_unconditional and not stream.extra:
+            yield from self._of_all(stream, pace)
+            return
         given = numbered("given", self._connection.dialect)
         if stream.versions:
             joined = given.join(version, version.c.id == given.c.value).join(
@@ -173,20 +190,49 @@ class Search:
                 ),
             )
         else:
-            joined = given.join(record, record.c.id == given.c.value).join(
-                version, version.c.id == record.c.newest_id
-            )
+            joined = self._newest(given.join(record, record.c.id == given.c.value))
         statement = self._select(joined, *self._keys, extra=stream.extra)
         statement = statement.order_by(given.c.key)
         dialect = self._connection.dialect
         with self._connection.execute(stream.statement) as cursor:
             found = cursor.scalars()
-            while chunk := list(islice(found, size)):
+            while chunk := found.fetchmany(pace.size):
                 rows = self._connection.execute(
                     statement, {"given": as_parameter(chunk, dialect)}
+                ).all()
+                pace.note(len(chunk), len(rows))
+                yield [tuple(row) for row in rows]
+
+    @property
+    def _is_unconditional(self) -> bool:
+        question = self._question
+        return not (question.condition or question.folder or self.doubts)
+
+    def _of_all(self, stream: _Stream, pace: _Pace) -> Iterator[list[Row]]:
+        """Yield the candidates themselves, since each of them matches."""
+        statement = stream.statement
+        if stream.versions:
+            (number,) = statement.selected_columns
+            # A look-up, so that no planner begins with the records.
+            newest = (
+                select(record.c.id)
+                .where(
+                    record.c.id == version.c.record_id,
+                    record.c.newest_id == number,
+                    tables.LIVES,
                 )
-                yield len(chunk), [tuple(row) for row in rows]
-                size = min(4 * size, LARGEST_CHUNK)
+                .correlate(version)
+                .scalar_subquery()
+            )
+            statement = (
+                statement.with_only_columns(newest)
+                .select_from(version)
+                .where(newest.is_not(None))
+            )
+        with self._connection.execute(statement) as cursor:
+            while chunk := cursor.fetchmany(pace.size):
+                pace.note(len(chunk), len(chunk))
+                yield [tuple(row) for row in chunk]
 
     # Plans --------------------------------------------------------------
 
@@ -204,17 +250,24 @@ class Search:
         if few is not None:
             yield from self._sorted(few)
             return
-        more = driving.chosen(self._connection, self._drivers, SOME)
-        if more is not None and more[0] not in self._drivers:
-            # Several conditions share few, found by going along the index.
-            yield from self._sorted(more)
-            return
         streams = self._streams()
-        if limit is None or streams is None:
-            bound = MANY if streams is not None else None
-            yield from self._all(streams, bound)
+        if limit is not None and streams is not None:
+            yield from self._raced(streams, limit)
             return
-        yield from self._raced(streams, limit)
+        shared = self._shared(SOME, SOME)
+        if shared is not None:
+            yield from self._sorted(shared)
+            return
+        yield from self._all(streams, MANY if streams is not None else None)
+
+    def _shared(self, entries: int, most: int) -> list[int] | None:
+        """Return what several conditions share, if reading so many entries tells."""
+        found = driving.chosen(self._connection, self._drivers, entries)
+        if found is None or found[0] in self._drivers:
+            return None
+        statement = found[0].ids.limit(most)
+        numbers = self._connection.execute(statement).scalars().all()
+        return list(numbers) if len(numbers) < most else None
 
     def _all(self, streams: list[_Stream] | None, bound: int | None) -> Iterator[Row]:
         driver = self._smallest(bound)
@@ -223,7 +276,7 @@ class Search:
             return
         for stream in streams:
             self._note(stream.words)
-            for _, rows in self._filtered(stream, LARGEST_CHUNK):
+            for rows in self._filtered(stream, _Pace(LARGEST_CHUNK)):
                 yield from rows
 
     def _smallest(self, bound: int | None) -> tuple[Driver, int] | None:
@@ -238,27 +291,32 @@ class Search:
 
     def _raced(self, streams: list[_Stream], limit: int) -> Iterator[Row]:
         """Go along the order, unless fewer candidates come from elsewhere."""
-        given, seen, tried = 0, 0, FEW
+        pace, tried = _Pace(self._first_chunk(limit), limit), CHUNK
         for stream in streams:
             self._note(stream.words)
-            size = self._first_chunk(limit - given)
-            for number, rows in self._filtered(stream, size):
+            for rows in self._filtered(stream, pace):
                 yield from rows
-                given += len(rows)
-                seen += number
-                if given >= limit:
+                if pace.given >= limit:
                     return
-                if seen < 2 * tried:
+                if pace.seen < 2 * tried:
                     continue
-                tried = seen
-                driver = driving.chosen(self._connection, self._drivers, tried)
-                if driver is not None:
-                    yield from islice(self._sorted(driver), given, None)
+                tried = pace.seen
+                fewer = self._shorter(tried)
+                if fewer is not None:
+                    yield from islice(self._sorted(fewer), pace.given, None)
                     return
 
+    def _shorter(self, seen: int) -> _Chosen | None:
+        """Return candidates that are fewer than twice those seen in vain."""
+        shared = self._shared(CHEAPER * seen, 2 * seen)
+        if shared is not None or seen < FEW:
+            return shared
+        return driving.chosen(self._connection, self._drivers, seen)
+
     def _first_chunk(self, wanted: int) -> int:
-        everything = self._question.condition is None and not self._question.folder
-        return min(max(wanted, CHUNK), LARGEST_CHUNK) if everything else CHUNK
+        return (
+            min(max(wanted, CHUNK), LARGEST_CHUNK) if self._is_unconditional else CHUNK
+        )
 
     def _streams(self) -> list[_Stream] | None:
         """Return the candidates in the order of the search, where an index has it."""
@@ -328,7 +386,7 @@ class Search:
     def count(self) -> int:
         """Return how many surely match."""
         condition = self._question.condition
-        if condition is None and not self.doubts and not self._question.folder:
+        if self._is_unconditional:
             statement = select(func.count()).select_from(record).where(tables.LIVES)
             return int(self._connection.execute(statement).scalar_one())
         if condition is not None and self._is_exact(condition):
@@ -336,11 +394,11 @@ class Search:
             self._note("count the entries of the index")
             statement = select(func.count()).select_from(driver.ids.subquery())
             return int(self._connection.execute(statement).scalar_one())
-        source = self._candidates(self._smallest(None))
+        source, given = self._candidates(self._smallest(None))
         statement = (
             select(func.count()).select_from(source).where(tables.LIVES, self._where)
         )
-        return int(self._connection.execute(statement).scalar_one())
+        return int(self._connection.execute(statement, given).scalar_one())
 
     def _is_exact(self, condition: Condition) -> bool:
         plain = not self.doubts and not self._question.folder
@@ -370,6 +428,37 @@ class Search:
     def plan(self) -> tuple[str, ...]:
         """What was done so far, in words."""
         return tuple(self._plan)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """
+    How many candidates are looked at next.
+
+    Attributes:
+        size: So many.
+        wanted: How many matches are, or None for all.
+        seen: How many candidates were looked at.
+        given: How many of them matched.
+
+    """
+
+    size: int
+    wanted: int | None = None
+    seen: int = 0
+    given: int = 0
+
+    def note(self, seen: int, given: int) -> None:
+        """Note what came of a chunk, and choose the size of the next."""
+        self.seen += seen
+        self.given += given
+        largest = min(4 * self.size, LARGEST_CHUNK)
+        if self.wanted is None or not self.given:
+            self.size = largest
+            return
+        # As many as should be enough, and a third more.
+        needed = (self.wanted - self.given) * self.seen * 4 // (self.given * 3)
+        self.size = min(max(needed, CHUNK), largest)
 
 
 @dataclass(frozen=True, slots=True)

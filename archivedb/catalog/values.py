@@ -74,6 +74,7 @@ _NARROW = {
 }
 """Kinds of which one column says everything, if there is no other kind."""
 _AS_IT_IS = frozenset({Kind.NUMBER, Kind.TEXT})
+_BOOLS = {0: False, 1: True}
 _NESTED = frozenset({Kind.LIST, Kind.ARRAY, Kind.LONG_ARRAY})
 _NOTHING: tuple[None, None, None] = (None, None, None)
 _Three = tuple[Any, Any, Any]
@@ -259,6 +260,8 @@ class Values:
             found = columns[place]
             if kind in _AS_IT_IS:
                 values = list(found)
+            elif kind is Kind.BOOL:
+                values = list(map(_BOOLS.get, found))
             else:
                 values = [
                     None if each is None else scalar(Leaf(kind, each)) for each in found
@@ -355,6 +358,7 @@ class Values:
         later = [
             (values, at)
             for values in page
+            if _Later in set(map(type, values))
             for at, value in enumerate(values)
             if type(value) is _Later
         ]

@@ -108,18 +108,18 @@ def _watched(connection: Connection, done: Done) -> Iterator[None]:
 FEW, COUNTED = 40_000, 400_000
 QUESTIONS = [
     ("outputs.energy < -7.6 and inputs.structure == 'fcc'", "", 2_000),
-    ("inputs.structure == 'fcc' and inputs.cutoff > 450", "outputs.energy", 600_000),
-    ("'converged' in tags", "", COUNTED),
+    ("inputs.structure == 'fcc' and inputs.cutoff > 450", "outputs.energy", 2 * FEW),
+    ("'converged' in tags", "", FEW),
     ("not outputs.converged and outputs.max_force > 0.25", "", FEW),
     ("project == 'p7' and outputs.energy < -5", "-saved_at", 2 * FEW),
-    ("inputs.metal in ['Al', 'Cu'] and saved_at > '2026-01-06'", "", COUNTED),
+    ("inputs.metal in ['Al', 'Cu'] and saved_at > '2026-01-06'", "", 2 * FEW),
     ("outputs.energy / inputs.natoms < -5 and inputs.natoms == 1", "", COUNTED),
     ("outputs.energy != 0", "", FEW),
     ("exists(inputs)", "", FEW),
     ("inputs != 1", "", FEW),
     ("like(name, 'project-1/*')", "", FEW),
-    ("like(inputs.metal, 'A*')", "outputs.max_force", COUNTED),
-    ("inputs.structure == 'fcc' or outputs.energy < -7", "", COUNTED),
+    ("like(inputs.metal, 'A*')", "outputs.max_force", FEW),
+    ("inputs.structure == 'fcc' or outputs.energy < -7", "", 2 * FEW),
     ("near(outputs.energy, -3.7, 0.0001)", "", 2_000),
     ("-3.7001 < outputs.energy < -3.7", "outputs.max_force", 2_000),
     ("", "-outputs.energy", FEW),
@@ -230,7 +230,8 @@ def test_a_clause_that_holds_only_at_the_end_of_the_order(
         assert done.names == list(range(last, last - 20, -1))
         _check_plans(done)
         assert any("2,000 candidates" in words for words in done.words), done.words
-        assert done.work < COUNTED + 25 * RECORDS
+        # The index is counted twice: for what several clauses share, and for one.
+        assert done.work < 2 * COUNTED + 25 * RECORDS
 
 
 def test_records_that_are_all_equal(
