@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archivedb import errors
     from archivedb.archive import Archive, Folder, RecordSet, load, save
-    from archivedb.archive.batching import Batch
-    from archivedb.archive.differing import Diff, Difference
-    from archivedb.archive.running import Run
+    from archivedb.archive.comparing.differing import Diff, Difference
+    from archivedb.archive.finding.grouping import Summary
+    from archivedb.archive.finding.surveying import PathFacts, Paths
+    from archivedb.archive.running.run import Run
+    from archivedb.archive.writing.batching import Batch
     from archivedb.errors import ArchiveError
     from archivedb.records import (
         Acceptance,
@@ -63,11 +65,11 @@ _HOMES = {
     "Acceptance": "archivedb.records",
     "Archive": "archivedb.archive",
     "ArchiveError": "archivedb.errors",
-    "Batch": "archivedb.archive.batching",
+    "Batch": "archivedb.archive.writing.batching",
     "Change": "archivedb.records",
     "Deletion": "archivedb.records",
-    "Diff": "archivedb.archive.differing",
-    "Difference": "archivedb.archive.differing",
+    "Diff": "archivedb.archive.comparing.differing",
+    "Difference": "archivedb.archive.comparing.differing",
     "Finding": "archivedb.records",
     "Folder": "archivedb.archive",
     "Adapter": "archivedb.values.adapters.base",
@@ -83,13 +85,16 @@ _HOMES = {
     "upgrade": "archivedb.values.classes",
     "Migration": "archivedb.records",
     "Node": "archivedb.records",
+    "PathFacts": "archivedb.archive.finding.surveying",
+    "Paths": "archivedb.archive.finding.surveying",
     "Record": "archivedb.records",
     "RecordSet": "archivedb.archive",
     "Reindexing": "archivedb.records",
     "Report": "archivedb.records",
-    "Run": "archivedb.archive.running",
+    "Run": "archivedb.archive.running.run",
     "Signer": "archivedb.records",
     "Stub": "archivedb.values.objects",
+    "Summary": "archivedb.archive.finding.grouping",
     "load": "archivedb.archive",
     "save": "archivedb.archive",
 }
@@ -114,6 +119,8 @@ __all__ = [
     "MemoryStorage",
     "Migration",
     "Node",
+    "PathFacts",
+    "Paths",
     "PickleStorage",
     "Record",
     "RecordSet",
@@ -123,6 +130,7 @@ __all__ = [
     "Signer",
     "Storable",
     "Stub",
+    "Summary",
     "errors",
     "load",
     "renamed",

@@ -25,6 +25,11 @@ settings.register_profile(
 settings.load_profile("archivedb")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest, lest one worker ends with it and others wait."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Sign with a key of this session, never with the user's."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import archivedb
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAVY = ("sqlalchemy", "h5py", "numpy", "cryptography")
 
@@ -71,6 +74,26 @@ def test_every_public_name_exists() -> None:
     assert sorted(archivedb.__all__) == archivedb.__all__
     for name in archivedb.__all__:
         assert getattr(archivedb, name).__doc__
+
+
+def test_what_is_returned_is_public(tmp_path: Path) -> None:
+    """Whoever annotates a function with it finds its name."""
+    with archivedb.Archive(tmp_path / "runs.db") as archive:
+        archive.save({"x": 1}, "run")
+        paths, found = archive.paths(), archive.find()
+        groups: Any = found.group_by("x")
+        results = [
+            paths,
+            paths["x"],
+            found,
+            groups.agg(n="count"),
+            archive.record("run"),
+        ]
+    names = [type(each).__name__ for each in results]
+    assert names == ["Paths", "PathFacts", "RecordSet", "Summary", "Record"]
+    for name, each in zip(names, results, strict=True):
+        assert getattr(archivedb, name) is type(each)
+        assert name in archivedb.__all__
 
 
 def test_unknown_names() -> None:

@@ -6,18 +6,19 @@ import html
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from archivedb.archive import loading, plain, resolving, rows, saving
+from archivedb.archive import loading, plain, resolving, rows
 from archivedb.archive.address import locate
-from archivedb.archive.changes import Changes
-from archivedb.archive.changing import count_below, name_of, name_to_save
-from archivedb.archive.comparing import Comparing
+from archivedb.archive.comparing.diff import Comparing
 from archivedb.archive.core import Core
+from archivedb.archive.finding.recordset import RecordSet, query_of
+from archivedb.archive.finding.surveying import Surveying
 from archivedb.archive.folder import Folder
 from archivedb.archive.groups import Groups
-from archivedb.archive.recordset import RecordSet, query_of
-from archivedb.archive.runs import Runs
-from archivedb.archive.surveying import Surveying
+from archivedb.archive.running.runs import Runs
 from archivedb.archive.upkeep import Upkeep
+from archivedb.archive.writing import saving
+from archivedb.archive.writing.changes import Changes
+from archivedb.archive.writing.changing import count_below, name_of, name_to_save
 from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveExistsError,

@@ -18,8 +18,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archivedb.archive import indexing, measuring, recovering
 from archivedb.archive.gate import Gate
+from archivedb.archive.writing import indexing, measuring, recovering
 from archivedb.catalog import index, reading, schema
 from archivedb.catalog.database import Database
 from archivedb.errors import (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archivedb.archive import editing
 from archivedb.archive.loading import reader_of, untrusted
+from archivedb.archive.writing import editing
 from archivedb.catalog import reading
 from archivedb.errors import PayloadMissingError, ReadOnlyError, RecordNotFoundError
 from archivedb.formats.base import checked_array
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from archivedb.archive.core import Core
-    from archivedb.archive.editing import Held
+    from archivedb.archive.writing.editing import Held
     from archivedb.formats.base import Reader, Source
     from archivedb.values.arrays import Fetch
     from archivedb.values.dtypes import AnyArray, Bytes

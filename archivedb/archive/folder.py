@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archivedb.archive.archive import Archive
-    from archivedb.archive.recordset import RecordSet
+    from archivedb.archive.finding.recordset import RecordSet
     from archivedb.records import Record
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import editing, resolving, saving
-from archivedb.archive.changing import count_below, name_of, name_to_save
-from archivedb.archive.current import refuse_in_batch
+from archivedb.archive import resolving
 from archivedb.archive.document import RecordDocument
 from archivedb.archive.loading import find_row
+from archivedb.archive.writing import editing, saving
+from archivedb.archive.writing.changing import count_below, name_of, name_to_save
+from archivedb.archive.writing.current import refuse_in_batch
 from archivedb.catalog import reading
 from archivedb.errors import (
     InvalidNameError,

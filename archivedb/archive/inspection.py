@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.current import refuse_in_batch
-from archivedb.archive.editing import held
-from archivedb.archive.indexing import others_of, read_envelope
 from archivedb.archive.loading import reader_of
-from archivedb.archive.recovering import rebuild, unknown
+from archivedb.archive.writing.current import refuse_in_batch
+from archivedb.archive.writing.editing import held
+from archivedb.archive.writing.indexing import others_of, read_envelope
+from archivedb.archive.writing.recovering import rebuild, unknown
 from archivedb.catalog import dump, reading
-from archivedb.errors import ArchiveError, PayloadError
+from archivedb.errors import ArchiveError, ModeError, PayloadError
 from archivedb.store import naming
 from archivedb.values.leaves import array_paths
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from archivedb.archive.core import Core
-    from archivedb.archive.recovering import Rebuilt
+    from archivedb.archive.writing.recovering import Rebuilt
 
 
 PATIENCE = 40
@@ -137,6 +137,8 @@ class Inspection:
         try:
             with self._core.store.open(file) as source:
                 envelope = read_envelope(source)
+        except ModeError as error:
+            return "unindexed", f"the catalog does not know it, and {error}"
         except ArchiveError as error:
             return "orphaned", f"the catalog does not know it, and {error}"
         if envelope.archive != self._core.uuid:

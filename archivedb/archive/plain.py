@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import saving
 from archivedb.archive.address import user_path
 from archivedb.archive.core import now
-from archivedb.archive.indexing import read_envelope, read_skeleton
 from archivedb.archive.loading import read_value
+from archivedb.archive.writing import saving
+from archivedb.archive.writing.indexing import read_envelope, read_skeleton
 from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Double, bindparam, cast, func
@@ -11,7 +12,7 @@ from sqlalchemy.sql.expression import ColumnElement, FunctionElement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Dialect, TableValuedAlias
+    from sqlalchemy import Connection, Dialect, TableValuedAlias
 
 
 class holds(FunctionElement[bool]):  # noqa: N801 - named as SQL's functions are
@@ -125,6 +126,14 @@ def numbered(name: str, dialect: Dialect) -> TableValuedAlias:
     given = bindparam(name, type_=ARRAY(BigInteger))
     unnested = func.unnest(given).table_valued("value", with_ordinality="key")
     return unnested.render_derived()
+
+
+def most_parameters(connection: Connection) -> int:
+    """Return how many parameters one statement may have."""
+    if connection.dialect.name != "sqlite":
+        return 65_535  # the protocol counts them with 16 bits
+    raw: Any = connection.connection.dbapi_connection
+    return int(raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
 
 
 def ids(numbers: Sequence[int], dialect: Dialect) -> Any:

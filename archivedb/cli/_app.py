@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
@@ -33,12 +35,16 @@ COMMANDS = (
     "rm",
     "prune",
     "compact",
+    "export",
     "trust",
     "verify",
     "reindex",
     "migrate",
 )
 """The order of the help page, which is that of a day's work."""
+
+# `-energy > 3` and `-a<b`, which are no options with values.
+_LIKE_AN_OPTION = re.compile(r"-[^-\s<>=!][^\s<>=!]*\s*[<>=!+*/]")
 
 HELP = """
 Keep every run's dict in checksummed files, and find it again.
@@ -61,6 +67,26 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its arguments and options."""
         return lighten(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """
+        Read the words behind the command.
+
+        Raises:
+            Exception: A usage error, of a class that Typer keeps to itself.
+
+        """
+        typed = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            questions = [word for word in typed if _LIKE_AN_OPTION.match(word)]
+            if self.name == "find" and questions and hasattr(error, "message"):
+                error.message += (
+                    ". A question that begins with - stands behind --: "
+                    f"archivedb find -- {shlex.quote(questions[0])}"
+                )
+            raise
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -59,4 +59,4 @@ def _applied(
 
 def tags_of(record: Record) -> str:
     """Return the tags of a record as they are printed."""
-    return ",".join(record.tags)
+    return output.tags(record.tags)

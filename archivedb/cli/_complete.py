@@ -43,6 +43,11 @@ def complete_key(ctx: typer.Context, incomplete: str) -> list[str]:
     return _asked(ctx, lambda archive: _keys(archive, incomplete))
 
 
+def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the paths of data that a path with slashes could become."""
+    return _asked(ctx, lambda archive: _slashed(archive, incomplete, ("data",)))
+
+
 def complete_condition(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return what an expression, or a KEY=VALUE, could go on with."""
     if _SLASHED.fullmatch(incomplete):
@@ -85,13 +90,13 @@ def _names(archive: Archive, incomplete: str, *, records: bool) -> Iterator[str]
 
 
 def _tags(archive: Archive, incomplete: str) -> Iterator[str]:
-    from archivedb.archive.proposing import known_tags
+    from archivedb.archive.finding.proposing import known_tags
 
     return known_tags(archive, incomplete, MOST)
 
 
 def _keys(archive: Archive, incomplete: str) -> Iterator[str]:
-    from archivedb.archive.proposing import known_paths
+    from archivedb.archive.finding.proposing import known_paths
     from archivedb.values.paths import token_key
 
     for path in known_paths(archive, "metadata", incomplete, MOST):
@@ -99,11 +104,13 @@ def _keys(archive: Archive, incomplete: str) -> Iterator[str]:
             yield token_key(path)
 
 
-def _slashed(archive: Archive, incomplete: str) -> Iterator[str]:
+def _slashed(
+    archive: Archive, incomplete: str, sides: Iterable[str] = _SIDES
+) -> Iterator[str]:
     """Return the paths as they are typed with slashes, in KEY=VALUE."""
-    from archivedb.archive.proposing import known_paths
+    from archivedb.archive.finding.proposing import known_paths
 
-    for side in _SIDES:
+    for side in sides:
         for path in known_paths(archive, side, incomplete, MOST):
             if "/$" not in path and ("/[" not in path or "/[" in incomplete):
                 yield path
@@ -111,7 +118,7 @@ def _slashed(archive: Archive, incomplete: str) -> Iterator[str]:
 
 def _paths(archive: Archive, typed: str) -> list[str]:
     """Return the spellings of paths that begin with what was typed."""
-    from archivedb.archive.proposing import known_paths
+    from archivedb.archive.finding.proposing import known_paths
 
     side, dot, rest = typed.partition(".")
     if not (dot and side in _SIDES):

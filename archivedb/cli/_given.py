@@ -99,6 +99,10 @@ def _read(number: int, line: bytes) -> Iterator[Given]:
         raise ArchiveError(
             f"line {number} of standard input is not valid UTF-8"
         ) from None
+    if number == 1 and text in {"[", "[]"}:
+        raise ArchiveError(
+            "standard input is JSON, and names are wanted, one a line: leave --json out"
+        )
     # No name has a tab in it.
     name, tab, version = text.partition("\t")
     if not name:

@@ -107,6 +107,18 @@ def short(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def tags(found: Iterable[str], between: str = ",") -> str:
+    """
+    Return tags as one text; those in which a comma stands are quoted.
+
+    >>> tags(["a", "b,c"])
+    'a,"b,c"'
+    """
+    return between.join(
+        _json.one_line(tag) if "," in tag or '"' in tag else tag for tag in found
+    )
+
+
 def document(value: Any) -> Any:
     """Return archivedb's own values as plain dicts and lists, for JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -176,7 +188,7 @@ def record_cells(record: Record) -> tuple[str, ...]:
         record.mode,
         readable_size(record.size),
         when(record.saved_at),
-        ", ".join(record.tags),
+        tags(record.tags, ", "),
     )
 
 
@@ -188,7 +200,7 @@ def record_columns(record: Record) -> tuple[str, ...]:
         record.mode,
         str(record.size),
         record.saved_at.isoformat(),
-        ",".join(record.tags),
+        tags(record.tags),
     )
 
 

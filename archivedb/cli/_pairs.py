@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
 import typer
 
 from archivedb.cli._json import one_line
 from archivedb.cli._options import check_text
+from archivedb.cli._output import document
 
 
 def parse_pairs(texts: Iterable[str], option: str) -> dict[str, Any]:
@@ -50,11 +50,10 @@ def format_pairs(facts: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and _value(value) == value:
-        return value
-    return one_line(value)
+    shown = document(value)
+    if isinstance(shown, str) and _value(shown) == shown:
+        return shown
+    return one_line(shown)
 
 
 def _value(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from archivedb.records import Record
 
 CSV_HEADINGS = ("name", "version", "mode", "size", "saved_at", "tags", "metadata")
+LONGEST_FACT = 30
+"""Characters of a fact that a table shows."""
 _TAGS = ("tags", "record.tags")
 _NUMBERS = int | float | Decimal
 
@@ -65,7 +67,7 @@ class Sheet:
     ) -> tuple[str, ...]:
         """Return values as texts; tags with commas, as everywhere."""
         return tuple(
-            ",".join(value) if heading in _TAGS else text(value)
+            output.tags(value) if heading in _TAGS else text(value)
             for heading, value in zip(self._columns, values, strict=True)
         )
 
@@ -113,7 +115,7 @@ class Sheet:
 
     def _print_records(self, most: int | None) -> None:
         rows = (
-            (*output.record_cells(record), output.short(format_pairs(record.metadata)))
+            (*output.record_cells(record), _facts(record.metadata))
             for record in self._records()
         )
         output.table(
@@ -142,6 +144,17 @@ def _first(rows: Iterator[Any], most: int | None) -> list[Any]:
             "and a pipe gets all"
         )
     return shown
+
+
+def _facts(metadata: Mapping[str, Any]) -> str:
+    """Return facts for people: what a run says of itself is for `show`."""
+    from archivedb.archive.running.run import FACTS
+
+    if {"status", "started", "pid"} <= metadata.keys():
+        own = FACTS - {"status"}
+        metadata = {key: metadata[key] for key in metadata if key not in own}
+    pairs = (format_pairs({key: value}) for key, value in metadata.items())
+    return output.short(" ".join(output.short(each, LONGEST_FACT) for each in pairs))
 
 
 def _cell(value: Any) -> str:

@@ -27,6 +27,7 @@ def annotate(
         typer.Argument(
             metavar="KEY=VALUE",
             help="What its metadata shall say; JSON if it parses, else text.",
+            autocompletion=complete_key,
         ),
     ] = None,
     *,

@@ -12,7 +12,7 @@ from archivedb.cli._complete import complete_name
 from archivedb.cli._where import reading
 
 if TYPE_CHECKING:
-    from archivedb.archive.differing import Diff, Difference
+    from archivedb.archive.comparing.differing import Diff, Difference
 
 HEADINGS = ("", "path", "before", "after", "how far apart")
 

@@ -103,6 +103,8 @@ def find(
     _require_one({"--json": json, "--csv": csv, "--explain": explain, "-0": null})
     _require_one({"--csv": csv, "--count": count, "--explain": explain, "-0": null})
     shown = question.listed(columns or [])
+    if columns and not shown:
+        raise typer.BadParameter("names no column", param_hint="'--columns'")
     expressions, facts = question.conditions(wanted or [])
     with reading(db) as archive:
         found = question.matching(archive, expressions, facts)
@@ -116,22 +118,30 @@ def find(
         found = found if limit is None else found.limit(min(limit, _MANY))
         if explain:
             output.lines(found.explain().splitlines())
-        elif count:
-            output.line(str(found.count()))
+            return
+        if count:
+            any_found = bool(number := found.count())
+            output.line(str(number))
         else:
             sheet = Sheet(found, shown, versions=all_versions)
-            if json:
-                sheet.print_json()
-            elif csv:
-                sheet.print_csv()
-            elif null:
-                sheet.print_null()
-            elif output.on_terminal():
-                sheet.print_table(MOST_SHOWN if limit is None else None)
-            else:
-                sheet.print_lines()
-            if not sheet.printed:
-                _note_unknown(archive, facts)
+            form = "json" if json else "csv" if csv else "null" if null else ""
+            _print(sheet, form, MOST_SHOWN if limit is None else None)
+            any_found = sheet.printed
+        if not any_found:
+            _note_unknown(archive, facts)
+
+
+def _print(sheet: Sheet, form: str, most: int | None) -> None:
+    if form == "json":
+        sheet.print_json()
+    elif form == "csv":
+        sheet.print_csv()
+    elif form == "null":
+        sheet.print_null()
+    elif output.on_terminal():
+        sheet.print_table(most)
+    else:
+        sheet.print_lines()
 
 
 def _require_one(wanted: dict[str, bool]) -> None:

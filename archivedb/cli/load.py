@@ -11,6 +11,7 @@ import typer
 from archivedb.cli import _names
 from archivedb.cli import _options as options
 from archivedb.cli import _output as output
+from archivedb.cli._complete import complete_path
 from archivedb.cli._given import Given, given
 from archivedb.cli._where import reading
 
@@ -38,6 +39,7 @@ def load(
             "--only",
             metavar="PATH",
             help="Of the record, read this path alone; several times, too.",
+            autocompletion=complete_path,
         ),
     ] = None,
     stub: Annotated[

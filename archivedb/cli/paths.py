@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +11,9 @@ from archivedb.cli import _output as output
 from archivedb.cli._complete import complete_list
 from archivedb.cli._sheet import written
 from archivedb.cli._where import reading
-from archivedb.errors import ArchiveError
-from archivedb.records import counted
 
 if TYPE_CHECKING:
-    from archivedb import Archive
-    from archivedb.archive.surveying import PathFacts
+    from archivedb.archive.finding.surveying import PathFacts
 
 HEADINGS = ("path", "side", "type", "records", "values")
 
@@ -48,11 +44,9 @@ def paths(
         archivedb paths '*energy*' --json
     """
     with reading(db) as archive:
-        found, partly = _found(archive, pattern)
-    if pattern and not found:
-        raise ArchiveError(
-            f"no record has a path like {pattern!r}; `archivedb paths` lists all"
-        )
+        found = archive.paths(pattern)
+        if pattern and not found:
+            _ = archive.paths()[pattern]  # raises, and says what is near
     if json:
         output.print_json_list(map(_document, found))
     elif output.on_terminal():
@@ -60,21 +54,8 @@ def paths(
         output.table(HEADINGS, rows, right=("records",))
     else:
         output.columns(map(_columns, found))
-    if partly:
-        output.note(
-            f"of {counted(partly, 'record')} with more than 1,000 leaves, the deeper "
-            "paths are not listed"
-        )
-
-
-def _found(archive: Archive, pattern: str) -> tuple[list[PathFacts], int]:
-    if not any(wild in pattern for wild in "*?"):
-        asked = archive.paths(pattern or None)
-        return list(asked), asked.partly
-    every = archive.paths()
-    # A bracket is part of a path here, and no set of characters.
-    wanted = pattern.replace("[", "[[]")
-    return [each for each in every if fnmatchcase(each.path, wanted)], every.partly
+    if found.note:
+        output.note(found.note)
 
 
 def _columns(each: PathFacts) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "saved at", record.saved_at.astimezone().isoformat(" ", "seconds")
     yield "size", f"{readable_size(record.size)} ({record.size:,} bytes)"
     yield "digest", record.digest
-    yield "tags", ", ".join(record.tags)
+    yield "tags", output.tags(record.tags, ", ")
     yield from _nested("metadata", record.metadata)
     yield from _nested("provenance", record.provenance)
     for file in record.files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archivedb.errors import NameConflictError
+from archivedb.errors import ModeError, NameConflictError
 from archivedb.records import Finding, Reindexing
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def _finding(file: str, error: ArchiveError) -> Finding:
         # Sound, but two cannot have one name: see which is wanted.
         kind = "unindexed"
         advice = "delete what has its name, then run `archivedb reindex` again"
+    elif isinstance(error, ModeError):
+        kind = "unindexed"
+        advice = "then run `archivedb reindex` again: nothing is lost"
     else:
         kind = "corrupt"
         advice = "restore the file from a backup, then run `archivedb reindex` again"

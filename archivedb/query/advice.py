@@ -10,24 +10,28 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from archivedb.query.mistakes import mistake
-from archivedb.query.names import spelling
+from archivedb.query.names import BARE, spelling
+from archivedb.query.nodes import RECORD_FACTS, Path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from archivedb.errors import QueryError
-    from archivedb.query.nodes import Path
+    from archivedb.query.nodes import Span
 
 _MOST_KNOWN = 200_000
 _MOST_COMPARED = 400
 _MOST_PROPOSED = 3
 _CUTOFF = 0.6
+_CUTOFF_OF_FACTS = 0.75
 _MOST_SHOWN = 60
 _CONSTANTS = {"true": "True", "false": "False", "null": "None", "none": "None"}
 _CONSTANTS |= {"nan": "isnan(x)", "inf": 'float("inf")', "infinity": 'float("inf")'}
 _FACT = re.compile(r"/\$(dtype|ndim|shape|min|max|mean)(?=/|$)")
 # What may belong to a path that was typed without its quotes.
 _RUN = re.compile(r"[\w./\-\[\]\"'µÅ]+")
+_SLASHED = re.compile(r"[^\W\d][\w.]*(?:/[^\W\d][\w.]*)+")
+_UNDERSCORES = re.compile(r"(?<=[^_])__(?=[^_])")
 _LEFT_OUT = dict.fromkeys(map(ord, " _-./[]\"'$"))
 _BREAK = re.compile(r"[/\-.]")
 
@@ -63,6 +67,8 @@ def _sentence(text: str, node: Path, known: Collection[str]) -> str:
     near = [
         spelling(one.split("/"), node.side) for one in _near(text, node, paths_known)
     ]
+    if bare:
+        near = [*_facts(node.path), *near]
     if bare and node.path.lower() in _CONSTANTS:
         near = [_CONSTANTS[node.path.lower()]]
     elif not near:
@@ -77,7 +83,71 @@ def _sentence(text: str, node: Path, known: Collection[str]) -> str:
         end = f" I{quotes}" if compared else ""
         return f"{start}; did you mean {_list(near, 'or')}?{end}"
     end = f"; i{quotes}" if compared else ""
+    divided = _divided(text, node)
+    if divided:
+        end = f"; `/` divides: a path has dots, `{_short(divided)}`"
     return f"{start}{end}; `archivedb paths` lists what can be asked"
+
+
+def _divided(text: str, node: Path) -> str:
+    """Return the path that was typed with slashes, or nothing."""
+    for match in _SLASHED.finditer(text):
+        if match.start() <= node.at[0] and node.at[1] <= match.end():
+            return match.group().replace("/", ".")
+    return ""
+
+
+def _facts(key: str) -> list[str]:
+    """Return the facts of a record that a key may have meant."""
+    near = difflib.get_close_matches(
+        key[:_MOST_SHOWN].lower(), {*RECORD_FACTS, *BARE}, 1, _CUTOFF_OF_FACTS
+    )
+    return [spelling([each], "record") for each in near]
+
+
+def nearest(text: str, known: Collection[str]) -> str:
+    """
+    Return the paths nearest to one, as the end of a sentence; or nothing.
+
+    Args:
+        text: The path, with slashes or dots.
+        known: The paths that records have, as the catalog spells them.
+
+    >>> nearest("outputs.enrgy", ["outputs/energy"])
+    '; did you mean `outputs.energy`?'
+    """
+    node = Path("", tuple(text.replace(".", "/").split("/")))
+    near = [spelling(each.split("/")) for each in _near("", node, [*known])]
+    return f"; did you mean {_list(near, 'or')}?" if near else ""
+
+
+def misread_keyword(key: str, value: object) -> str:
+    """
+    Return what to write for a keyword of `find` that is no path, or nothing.
+
+    >>> print(misread_keyword("size", 3))
+    no record has a key `size`; for the fact of records write find("record.size == 3")
+    """
+    shown = _short(repr(value))
+    if key in RECORD_FACTS and key not in BARE:
+        return (
+            f"no record has a key `{key}`; for the fact of records write "
+            f'find("record.{key} == {shown}")'
+        )
+    if _UNDERSCORES.search(key):
+        path = _UNDERSCORES.sub(".", key)
+        return (
+            f"no record has a key `{_short(key)}`; a path is given as text: "
+            f'find("{path} == {shown}"), or find(**{{"{path}": {shown}}})'
+        )
+    return ""
+
+
+def passed_beside(text: str, at: Span, name: str, value: object) -> QueryError:
+    """Return the error for a parameter that was given as a keyword of `find`."""
+    shown = f'find("{_short(text)}", {{"{name}": {_short(repr(value))}}})'
+    sentence = f"no path `{name}`; parameters are given as a dict: {shown}"
+    return mistake(text, at, sentence)
 
 
 def _short(text: str) -> str:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MAX_PATTERN = 1000
 """Characters of a regular expression."""
 
+MAX_LIKE = 10_000
+"""Characters of a pattern of `like`; SQLite stops at 50,000 bytes."""
+
 _TEXT_FACTS = frozenset({"name", "mode", "digest", "uuid"})
 
 
@@ -154,6 +157,7 @@ class Calls:
             if path.side == "record" and path.steps[0] not in _TEXT_FACTS:
                 sentence = f"`{path.steps[0]}` is no text: compare it"
                 raise mistake(self.text, path.at, sentence)
+            self._check_length(name, pattern, others[0].at)
             if name == "like":
                 return Like(path, pattern, at)
             self._check_pattern(pattern, others[0].at)
@@ -176,10 +180,13 @@ class Calls:
         sentence = f"the pattern of `{name}` is text in quotes: `{FUNCTIONS[name]}`"
         raise mistake(self.text, operand.at, sentence)
 
-    def _check_pattern(self, pattern: str, at: Span) -> None:
-        if len(pattern) > MAX_PATTERN:
-            sentence = f"the pattern is longer than {MAX_PATTERN} characters"
+    def _check_length(self, name: str, pattern: str, at: Span) -> None:
+        most = MAX_LIKE if name == "like" else MAX_PATTERN
+        if len(pattern) > most:
+            sentence = f"the pattern is longer than {most:,} characters"
             raise mistake(self.text, at, sentence)
+
+    def _check_pattern(self, pattern: str, at: Span) -> None:
         try:
             re.compile(pattern)
         except re.error as error:

@@ -7,7 +7,9 @@ import math
 import operator
 import pathlib
 import uuid
+from collections.abc import Iterator, KeysView, ValuesView
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +30,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+MOST_VALUES = 100_000
+"""How many values a question may list."""
+_LISTS = (list, tuple, set, frozenset, range, KeysView, ValuesView, np.ndarray)
 _MOST_NESTED = 8
 # Python does not print longer ones.
 _MOST_BITS = 14_000
@@ -37,7 +42,8 @@ def literal(value: Any, what: str, depth: int = 0) -> Any:
     """
     Return a value that came from code as questions have it.
 
-    Text becomes plain text, times become instants in UTC, arrays and sets lists.
+    Text becomes plain text, times become instants in UTC; arrays of one axis,
+    sets, ranges, views of dicts and columns of pandas become lists.
 
     Args:
         value: Any value.
@@ -47,10 +53,10 @@ def literal(value: Any, what: str, depth: int = 0) -> Any:
     Raises:
         QueryError: The index has no such values.
 
-    >>> literal(np.float32(0.5), "x"), literal({3}, "x")
-    (0.5, [3])
+    >>> literal(np.float32(0.5), "x"), literal(range(2), "x")
+    (0.5, [0, 1])
     """
-    if isinstance(value, np.ndarray | list | tuple | set | frozenset):
+    if isinstance(value, _LISTS):
         return _list(value, what, depth)
     try:
         return _scalar(value)
@@ -62,7 +68,15 @@ def literal(value: Any, what: str, depth: int = 0) -> Any:
             f"{what}: this {type(value).__name__} is out of range, or no time at all, "
             "and cannot be compared"
         ) from None
+    # Any other class might do anything when it is asked.
+    if type(value).__module__.startswith("pandas.") and value.ndim == 1:
+        return _list(value.tolist(), what, depth)  # a Series, an Index
     kind = type(value).__name__
+    if isinstance(value, Iterator):
+        raise QueryError(
+            f"{what}: a {kind} is empty once it was read, and a question is asked "
+            "more than once; give list(...) of it"
+        )
     raise QueryError(
         f"{what}: a value of type {kind} cannot be compared; "
         f"find compares with {COMPARABLE}"
@@ -80,7 +94,11 @@ def _list(value: Any, what: str, depth: int) -> Any:
             )
     if depth == _MOST_NESTED:
         raise QueryError(f"{what}: lists are nested too deep to be compared")
-    return [literal(item, what, depth + 1) for item in value]
+    # No memory for range(10**12), which is a mistake.
+    found = [literal(item, what, depth + 1) for item in islice(value, MOST_VALUES + 1)]
+    if len(found) > MOST_VALUES:
+        raise QueryError(f"{what}: it lists more than {MOST_VALUES:,} values")
+    return found
 
 
 def _scalar(value: Any) -> Any:

@@ -164,6 +164,9 @@ class Reader(Calls):
         if not self._is_ordered(right.value):
             kind = _kind(right.value)
             sentence = f"`{op}` compares numbers, text and times; {kind} has no order"
+            if kind == "a list" and isinstance(left, Path):
+                word = spelling(left.steps, left.side)
+                sentence += f": ask an item, `{word}[0]`, or `{word}.max`"
             raise mistake(self.text, right.at, sentence)
         self.no_nan(right)
         return Compare(op, left, self.timed(left, right), at)

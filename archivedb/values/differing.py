@@ -32,6 +32,7 @@ from archivedb.values.likeness import (
     text,
     texts,
     value_of,
+    with_zone,
 )
 from archivedb.values.skeleton import tag_of
 
@@ -175,13 +176,15 @@ class Comparison:
     def _one_sided(self, trail: Any, one: Tree, two: Tree) -> Found:
         self._whole = self._whole and not (is_node(one) or is_node(two))
         if one is ...:
-            after = text(self._after.unfold(two))
+            after = text(with_zone(self._after, self._after.unfold(two)))
             return Found(path_of(trail), ADDED, None, after)
-        return Found(path_of(trail), REMOVED, text(self._before.unfold(one)), None)
+        before = text(with_zone(self._before, self._before.unfold(one)))
+        return Found(path_of(trail), REMOVED, before, None)
 
     def _changed(self, trail: Any, one: Tree, two: Tree) -> Found:
         self._whole = self._whole and not (is_node(one) or is_node(two))
-        return Found(path_of(trail), CHANGED, *texts(one, two))
+        said = with_zone(self._before, one), with_zone(self._after, two)
+        return Found(path_of(trail), CHANGED, *texts(*said))
 
     def _scalars(
         self, trail: Any, one: Tree, two: Tree, _: list[_Pair]

@@ -22,6 +22,7 @@ _FEW = 3
 _SCALAR_TAGS = frozenset({"$int", "$float", "$complex", "$str", "$bytes", "$numpy"})
 _ITEMS = frozenset({"array", "list"})
 _STATED = frozenset({"state", "class", "version"})
+_TIMES = frozenset({"datetime.datetime", "datetime.time"})
 
 
 def both(one: Tree, two: Tree) -> bool:
@@ -196,6 +197,8 @@ def text(node: Tree) -> str:
     """Return what a line says of a node, its kind included."""
     kind, said = outline.describe(node)
     own = scalars_of(node)
+    if type(own.get("iso")) is str and node["$adapted"] in _TIMES:
+        return outline.cut(own["iso"] + _zone(node["state"].get("tz")))
     if own:
         values = [str(child) for child in own.values()]
         if len(own) > 1:
@@ -206,6 +209,28 @@ def text(node: Tree) -> str:
     if kind in ("list", "tuple") and outline.short_list(node) is None:
         return f"{kind} of {said}"
     return said
+
+
+def with_zone(source: Skeleton, node: Tree) -> Tree:
+    """Return a time with its zone in it, which may stand elsewhere, too."""
+    state = node.get("state") if tag_of(node) == "$adapted" else None
+    if type(state) is not dict or node["$adapted"] not in _TIMES or "tz" not in state:
+        return node
+    return {**node, "state": {**state, "tz": source.resolve(state["tz"])}}
+
+
+def _zone(node: Tree) -> str:
+    """Return the zone of a time as it stands behind it."""
+    state = node.get("state") if type(node) is dict else None
+    said = state if type(state) is dict else {}
+    seconds, key = said.get("seconds"), said.get("key")
+    if type(seconds) is int:
+        minutes, rest = divmod(abs(seconds), 60)
+        offset = f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+        return f"{offset}:{rest:02}" if rest else offset
+    if type(key) is str:
+        return f" {key}"
+    return "" if node is None else " in a zone"
 
 
 def texts(one: Tree, two: Tree) -> tuple[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +10,7 @@ import pytest
 
 from archivedb import Archive
 from archivedb.store.files import PayloadFile
+from tests.support import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +21,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 class Program(Protocol):
     """Run a file of ``programs/`` in a process of its own."""
 
-    def __call__(self, name: str, *arguments: object, **environment: str) -> str:
+    def __call__(
+        self, name: str, *arguments: object, cold: bool = False, **environment: str
+    ) -> str:
         """Run it, require that it succeeds, and return what it printed."""
 
 
@@ -45,17 +46,18 @@ def payloads(tmp_path: Path) -> Callable[[], list[Path]]:
 
 @pytest.fixture(scope="session")
 def program() -> Program:
-    """Return what runs a program, every warning an error."""
+    """
+    Return what runs a program, every warning an error.
 
-    def run(name: str, *arguments: object, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(PROGRAMS / name), *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            # One thread: a process that has more should not be forked.
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment,
+    It may ask for a new interpreter, where it matters what is imported and when.
+    """
+
+    def run(
+        name: str, *arguments: object, cold: bool = False, **environment: str
+    ) -> str:
+        done = (fresh.run_cold if cold else fresh.run)(
+            *("-W", "error", PROGRAMS / name, *map(str, arguments)),
+            environment=os.environ | environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""

@@ -214,6 +214,7 @@ def test_what_is_shared_stays(fast: Archive, *, block: bool) -> None:
     sound(fast)
 
 
+@pytest.mark.long
 def test_an_append_costs_the_same_each_time(
     fast: Archive, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:

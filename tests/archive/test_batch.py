@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
-from archivedb.archive import saving
+from archivedb.archive.writing import saving
 from archivedb.errors import (
     BatchConflictError,
     BatchError,

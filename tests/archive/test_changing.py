@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive, save
-from archivedb.archive import changing, saving
+from archivedb.archive.writing import changing, saving
 from archivedb.errors import (
     ArchiveNotFoundError,
     EncodeError,

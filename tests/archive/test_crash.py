@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conftest import Program  # type: ignore[import-not-found]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_writer_loses_nothing(
     tmp_path: Path, program: Program, seed: int

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from archivedb import Archive, Diff, Difference
-from archivedb.archive import comparison
+from archivedb.archive.comparing import comparison
 from archivedb.errors import PayloadCorruptError, RecordNotFoundError
 from archivedb.values.differing import OTHER_BITS, REORDERED
 

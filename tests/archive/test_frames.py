@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import event
 
-from archivedb.archive import columns as table
+from archivedb.archive.finding import columns as table
 from archivedb.errors import QueryError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archivedb.archive import columns as table
+from archivedb.archive.finding import columns as table
 from archivedb.errors import QueryError
 
 if TYPE_CHECKING:
@@ -117,7 +117,30 @@ def test_what_cannot_be_reckoned_is_refused(fast: Archive) -> None:
     for wrong in ("mean", ("x", "median"), ("x",), 3):
         with pytest.raises(QueryError, match="write agg"):
             group.agg(y=wrong)  # type: ignore[arg-type]
+    for titles in ({"x": "count"}, {"x": ("x", "max"), "y": "count"}):
+        with pytest.raises(QueryError, match="a name of its own"):
+            group.agg(**titles)
+    with pytest.raises(QueryError, match="a name of its own"):
+        fast.find().group_by("x", "x").agg(y="count")
     with pytest.raises(QueryError, match="no path `y`"):
         fast.find().group_by("y")
     with pytest.raises(QueryError, match="name what to group by"):
         fast.find().group_by()
+
+
+def test_a_column_without_a_name(archive: Archive) -> None:
+    """What is reckoned has a name; the error says how to write it."""
+    archive.save({"n": 1}, "a")
+    with pytest.raises(QueryError, match=r"'mean' has no name: write agg\(n="):
+        archive.find().group_by("n").agg("mean")
+
+
+def test_groups_of_what_is_called_count(archive: Archive) -> None:
+    """A column of that name keeps it, and the number gets another."""
+    for number, text in enumerate(("x" * 100, None)):
+        archive.save({"count": text}, f"run-{number}")
+    groups = archive.find().group_by("count")
+
+    assert groups.count().columns == ("count", "count_")
+    assert "x" * 39 + "…" in repr(groups)
+    assert "None" not in repr(groups)

@@ -65,6 +65,31 @@ def test_paths_below_a_path(fast: Archive) -> None:
     assert len(fast.paths("nothing")) == 0
 
 
+def test_paths_like_a_pattern(fast: Archive) -> None:
+    """Stars and question marks, as on the command line; a mistype has proposals."""
+    fast.save({"out": {"a": 1, "ab": 2, "k-p": [1]}, "in": 3}, "run")
+
+    assert [each.path for each in fast.paths("out.a*")] == ["out.a", "out.ab"]
+    assert [each.path for each in fast.paths("out.a?")] == ["out.ab"]
+    assert [each.path for each in fast.paths('out["k?p"]')] == ['out["k-p"]']
+    assert len(fast.paths("nothing.*")) == 0
+    with pytest.raises(KeyNotFoundError, match=r"did you mean `out\[\"k-p\"\]`"):
+        fast.paths()["out.k_p"]
+
+
+def test_dots_say_that_there_are_more_texts(fast: Archive) -> None:
+    """More than are shown: three are all there are, or long ones hide."""
+    for number, text in enumerate("abc"):
+        fast.save({"x": text, "y": text}, f"r{number}")
+    fast.save({"y": "d", "z": "e" * 2000}, "other")
+
+    paths = fast.paths()
+
+    assert paths["x"].words == "a, b, c"
+    assert paths["y"].words == "a, b, c, …"
+    assert [paths[key].more for key in "xyz"] == [False, True, True]
+
+
 def test_only_living_records_have_paths(fast: Archive) -> None:
     """What was deleted, or stands in older versions alone, cannot be asked for."""
     fast.save({"old": 1}, "run")

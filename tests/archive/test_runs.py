@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
-from archivedb.archive.running import LONGEST, describe
+from archivedb.archive.running.run import LONGEST, describe
 from archivedb.errors import (
     BatchError,
     EncodeError,
@@ -95,6 +95,43 @@ def test_a_run(fast: Archive) -> None:
     assert fast.find(status="finished").one().name == "al/run-7"
     assert repr(run) == "<Run 'al/run-7', finished>"
     assert not fast.verify().findings
+
+
+def test_what_a_run_says_of_itself(fast: Archive) -> None:
+    """Facts and tags make no version, each output does; some words are its own."""
+    with fast.run("r") as run:
+        run["energy"] = -3.7
+        run.annotate({"odd key": 1}, quality="good")
+        run.tag("converged", "checked")
+        run["energy"] = -3.8
+        assert run.record.version == 3
+        with pytest.raises(ValueError, match="a run says status of itself"):
+            run.annotate(status="better")
+        with pytest.raises(TypeError, match="facts have names"):
+            run.annotate(5)  # type: ignore[arg-type]
+    record = fast.find(quality="good", tags="converged").one()
+    assert record.metadata["odd key"] == 1
+    assert (run.status, record.version) == ("finished", 3)
+    for late in (lambda: run.annotate(x=1), lambda: run.tag("x")):
+        with pytest.raises(ReadOnlyError, match="has finished"):
+            late()
+
+
+def test_names_without_a_keyword(fast: Archive) -> None:
+    """The name stands first, a folder gets a time; a lambda is called lambda."""
+
+    @fast.recorded("relax/{x}", tags="t")
+    def double(x: int) -> int:
+        return 2 * x
+
+    assert double(3) == 6
+    assert fast.record("relax/3").tags == ("t",)
+    assert fast.recorded("calls/")(double)(3) == 6
+    assert fast.call(lambda x: x, 3) == 3
+    found = sorted(name.partition("/")[0] for name in fast)
+    assert found == ["calls", "lambda", "relax"]
+    with pytest.raises(TypeError, match="one name"):
+        fast.recorded("a", name="b")
 
 
 def test_a_failing_run(fast: Archive) -> None:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from archivedb import Archive, Stub
-from archivedb import archive as archive_layer
+from archivedb.archive.writing import editing
 from archivedb.cli._app import app
 from archivedb.errors import ArchiveError, DecodeError, UntrustedPayloadError
 from archivedb.formats.base import Draft
@@ -75,6 +75,7 @@ def require_nothing(mark: Path) -> None:
 # Whole archives -------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["look", "edit"])
 def test_nothing_runs(place: Path, mark: Path, program: Program, how: str) -> None:
     """Neither looking at everything runs a stranger's code, nor editing it."""
@@ -217,7 +218,7 @@ def slip_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 
     def save(name: str, value: Encoded, mode: str, signature: Any) -> None:
         with monkeypatch.context() as patch, Archive(tmp_path / "runs.db") as archive:
-            patch.setattr("archivedb.archive.saving.encode", lambda _: value)
+            patch.setattr("archivedb.archive.writing.saving.encode", lambda _: value)
             patch.setattr(Draft, "signature", lambda *_: signature)
             archive.save({}, name, mode=mode)
 
@@ -327,7 +328,9 @@ def test_metadata_restores_nothing(
     with Archive(tmp_path / "runs.db", mode=mode) as archive:
         archive.save({"n": 1}, "good")
         with monkeypatch.context() as patch:
-            patch.setattr("archivedb.archive.saving.encode_inline", lambda *_: evil)
+            patch.setattr(
+                "archivedb.archive.writing.saving.encode_inline", lambda *_: evil
+            )
             with pytest.raises(DecodeError):  # once it is durable
                 archive.save({"n": 2}, "bad")
         for ask in (lambda: archive.record("bad"), archive.find().first):
@@ -359,7 +362,7 @@ def test_rows_are_not_slipped_into_signed_objects(
         assert archive.load("shared")["it"].array.shape == (40,)
         with monkeypatch.context() as patch:
             # Somebody else's archivedb would not ask.
-            patch.setattr(archive_layer.editing, "only_extends", lambda *_: True)
+            patch.setattr(editing, "only_extends", lambda *_: True)
             archive.open("inside").append("it/array", np.zeros(2))
         with pytest.raises(DecodeError, match="part of an object"):
             archive.load("inside")
@@ -418,6 +421,7 @@ def test_names_are_text_for_terminals_and_notebooks(
 # Adapters, and libraries that are not there ---------------------------------------
 
 
+@pytest.mark.long
 def test_states_made_by_hand(mark: Path, program: Program) -> None:
     """No adapter runs, imports or parses as code what a state says."""
     assert program("hostile_states.py", **around(mark)) == "nothing ran"
@@ -445,5 +449,5 @@ def test_libraries_that_are_not_there_cost_nothing(
             }.items():
                 archive.save({"n": 1, "it": value}, f"{mode}/{name}", mode=mode)
     # That for xarray asks for pandas first.
-    asked = program("without_libraries.py", tmp_path, **around(tmp_path))
+    asked = program("without_libraries.py", tmp_path, cold=True, **around(tmp_path))
     assert asked.split() == ["ase", "pandas", "pint", "scipy"]

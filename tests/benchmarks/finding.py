@@ -31,7 +31,7 @@ from archivedb.store.directory import PayloadStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archivedb.archive.recordset import RecordSet
+    from archivedb.archive.finding.recordset import RecordSet
 
 ROUNDS = 15
 SAVES = 300

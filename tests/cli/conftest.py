@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,10 @@ from typer.testing import CliRunner, Result
 
 from archivedb import Archive
 from archivedb.cli._app import app
+from tests.support import fresh
+
+if TYPE_CHECKING:
+    import subprocess
 
 Run = Callable[..., Result]
 
@@ -45,19 +47,15 @@ def run() -> Run:
 
 @pytest.fixture
 def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a command in a process of its own."""
+    """Run a command in a process of its own, or in a new interpreter."""
 
     def call(
-        *arguments: str, stdin: str = "", **environment: str
+        *arguments: str, stdin: str = "", cold: bool = False, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "archivedb", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=os.environ | environment,
+        return (fresh.run_cold if cold else fresh.run)(
+            *("-m", "archivedb", *arguments),
+            stdin=stdin,
+            environment=os.environ | environment,
         )
 
     return call

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import io
 import json
 import shutil
 from pathlib import Path
@@ -63,6 +66,36 @@ def test_annotate(run: Run) -> None:
     assert "nor=mal" not in run("show", "cu").stdout
     result = run("annotate", "cu", code=2)
     assert "--remove" in result.stderr
+
+
+def test_dates_of_the_metadata_are_iso(run: Run, archive: str) -> None:
+    """Wherever they stand in it, and in whichever form they are printed."""
+    noon = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
+    day = dt.date(2026, 1, 2)
+    with Archive(archive) as opened:
+        opened.annotate("cu", {"day": day, "deep": {"at": [noon, (day,)]}})
+    wanted = {
+        "project": "cu",
+        "day": "2026-01-02",
+        "deep": {"at": ["2026-01-02T12:00:00+00:00", ["2026-01-02"]]},
+    }
+
+    for command in ("annotate cu n=1", "tag cu -t t", "show cu", "find project=cu"):
+        found = json.loads(run(*command.split(), "--json").stdout)
+        record = found if isinstance(found, dict) else found[0]
+        record["metadata"].pop("n", None)
+        assert record["metadata"] == wanted, command
+    (row,) = csv.DictReader(io.StringIO(run("find", "project=cu", "--csv").stdout))
+    assert json.loads(row["metadata"]) == wanted | {"n": 1}
+    for command in ("annotate cu n=2", "show cu"):
+        said = run(*command.split()).stdout
+        assert "$object" not in said, command
+        assert "2026-01-02T12:00:00+00:00" in said, command
+    said = run("annotate", "cu", "--remove", "n").stdout
+    assert said == (
+        "cu\tproject=cu day=2026-01-02 "
+        'deep={"at": ["2026-01-02T12:00:00+00:00", ["2026-01-02"]]}\n'
+    )
 
 
 @pytest.mark.usefixtures("archive")

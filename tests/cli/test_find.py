@@ -7,7 +7,6 @@ import io
 import json
 import shlex
 import subprocess
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pytest
 from archivedb import Archive
 from archivedb.cli._question import conditions, listed
 from archivedb.cli._sheet import text_of
+from tests.support import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,16 @@ def test_order_and_part(names: Callable[..., list[str]]) -> None:
     assert names("--order-by", "-out.structure", "--order-by", "n") == ["1", "2", "3"]
     assert names("--order-by", "n", "--offset", "1", "-n", "1") == ["2"]
     assert names("--offset", "9") == []
+
+
+@pytest.mark.parametrize("huge", [2**31, 2**63 - 1, 2**63, 10**30])
+def test_huge_parts(run: Run, names: Callable[..., list[str]], huge: int) -> None:
+    """More than a database can count is all, or nothing."""
+    assert names("--limit", str(huge), "--order-by", "n") == ["1", "2", "3"]
+    assert names("--offset", str(huge)) == []
+    assert names("--offset", "1", "--limit", str(huge)) == ["2", "1"]
+    assert run("find", "--offset", str(huge), "--count").stdout == "0\n"
+    assert names("--all-versions", "--offset", str(huge), "-n", str(huge)) == []
 
 
 def test_columns_into_a_pipe(run: Run) -> None:
@@ -187,6 +197,46 @@ def test_a_key_that_no_record_has_is_noted(run: Run) -> None:
     assert run("find", "project=cu").stderr == ""
 
 
+def test_hints_beside_a_count(run: Run) -> None:
+    """They are the same, whatever is printed; a fact of records is none of a key."""
+    result = run("find", "out.enrgy=3", "--count")
+    assert result.stdout == "0\n"
+    assert result.stderr == "no path `out.enrgy`; did you mean `out.energy`?\n"
+    assert "record.mode == 'hdf5'" in run("find", "mode=hdf5", "--count", code=2).stderr
+    assert run("find", "record.mode=hdf5", "--count").stdout == "3\n"
+
+
+def test_a_question_that_looks_like_an_option(run: Run) -> None:
+    """It stands behind two dashes, and who forgot them is told so."""
+    for question in ("-out.energy > 3", "-n > 1", "-out.energy>3"):
+        result = run("find", question, "--count", code=2)
+        assert f"archivedb find -- '{question}'" in result.stderr
+    assert run("find", "--count", "--", "-out.energy > 3").stdout == "1\n"
+    assert " -- " not in run("find", "--nonsense", code=2).stderr
+
+
+def test_no_column_is_a_mistake(run: Run) -> None:
+    """An empty list of columns is none that was left out."""
+    for columns in ("", " , "):
+        result = run("find", "--columns", columns, code=2)
+        assert "names no column" in result.stderr
+
+
+def test_json_is_no_list_of_names(run: Run) -> None:
+    """What find prints for programs is not what load reads."""
+    found = run("find", "--json").stdout
+    assert "leave --json out" in run("load", "-", stdin=found, code=1).stderr
+
+
+def test_tags_with_commas(run: Run) -> None:
+    """One tag with a comma is not two."""
+    run("tag", "md/run-1", "-t", "a,b", "-t", "c")
+    assert run("find", "n=1", "-c", "tags").stdout == '"a,b",c,md\n'
+    assert json.loads(run("find", "n=1", "--json").stdout)[0]["tags"] == [
+        *("a,b", "c", "md")
+    ]
+
+
 @pytest.fixture
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archivedb.cli._output.on_terminal", lambda: True)
@@ -209,6 +259,18 @@ def test_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "first 2" not in run("find", "--limit", "3").stderr
     run("save", "-", "odd", stdin='{"n": 9, "t": "\\u001b[2J"}')
     assert "\x1b[2J" not in run("find", "n=9", "-c", "t", "--csv").stdout
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_facts_of_a_run_are_few(run: Run) -> None:
+    """A failed run does not fill the table with its traceback."""
+    with Archive("runs.db") as archive, pytest.raises(ZeroDivisionError):  # noqa: SIM117 - the run fails
+        with archive.run("bad", {}, metadata={"why": "x" * 50}):
+            raise ZeroDivisionError
+    text = run("find", "status=failed").stdout
+    assert f"why={'x' * 25}… status=failed" in text
+    assert "Traceback" not in text
+    assert "pid" not in text
 
 
 def test_texts_of_values() -> None:
@@ -275,7 +337,7 @@ def test_words_that_are_no_text(run: Run) -> None:
 
 def test_find_into_load() -> None:
     """What is found is loaded, changed and removed by the next in the pipe."""
-    command = f"{shlex.quote(sys.executable)} -m archivedb"
+    command = shlex.quote(fresh.executable("archivedb"))
     script = (
         f"{command} find 'n < 3' | {command} tag - -t low && "
         f"{command} find --tag low --order-by n | {command} load - --json --only n"

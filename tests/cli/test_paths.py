@@ -68,6 +68,9 @@ def test_part_of_the_paths(run: Run) -> None:
     assert path["lengths"] == [3, 3]
     assert "none" in run("paths", "none", code=1).stderr
     assert "none*" in run("paths", "none*", code=1).stderr
+    for wrong in ("outputs.enrgy", "*utputs.enrgy"):
+        result = run("paths", wrong, code=1)
+        assert "did you mean `outputs.energy`?" in result.stderr
     run("paths", "a b", code=2)
     run("paths", "\udcff", code=2)
 
@@ -184,6 +187,8 @@ def test_the_shell_gets_it(
         ("archivedb tag md/run-1 -t che", "checked"),
         ("archivedb load md/run-1 md/run-2", "md/run-2"),
         ("archivedb find --under m", "md/"),
+        ("archivedb load md/run-1 --only outputs/e", "outputs/energy"),
+        ("archivedb annotate md/run-1 pro", "project"),
     ):
         monkeypatch.setenv("COMP_WORDS", words)
         monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))

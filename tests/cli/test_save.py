@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
+from tests.support import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def test_save_from_a_pipe(shell: Shell) -> None:
         file["g/a"] = np.arange(3)
     with Path("in.h5").open("rb") as stream:
         subprocess.run(
-            [sys.executable, "-m", "archivedb", "save", "-", "y", "--from", "hdf5"],
+            [fresh.executable("archivedb"), "save", "-", "y", "--from", "hdf5"],
             stdin=stream,
             check=True,
             capture_output=True,

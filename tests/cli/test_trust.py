@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import fresh
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     from typer.testing import Result
@@ -43,12 +44,9 @@ def python(tmp_path: Path) -> Callable[..., None]:
 
     def call(line: str, *arguments: str, who: str = "ann") -> None:
         script = f"import http, sys, archivedb; from archivedb import Archive; {line}"
-        subprocess.run(
-            [sys.executable, "-c", script, *arguments],
-            env=os.environ | {"ARCHIVEDB_KEY": str(tmp_path / who / "key")},
-            check=True,
-            timeout=60,
-        )
+        environment = os.environ | {"ARCHIVEDB_KEY": str(tmp_path / who / "key")}
+        done = fresh.run("-c", script, *arguments, environment=environment)
+        assert done.returncode == 0, done.stderr
 
     return call
 
@@ -173,13 +171,11 @@ def test_a_plain_directory(run: Run, shell: Shell, python: Callable[..., None]) 
     """A directory of `archivedb.save` is accepted, too, and not written to."""
     python(PLAIN)
     look = "import archivedb; print(archivedb.load('plain')['s'].name)"
-    asked = [sys.executable, "-c", look]
-    refused = subprocess.run(asked, capture_output=True, text=True, check=False)
+    refused = fresh.run("-c", look)
     assert "UntrustedPayloadError" in refused.stderr
     run("trust", "plain", "-y")
     assert len(list(Path("plain").iterdir())) == 1
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    assert done.stdout == "OK\n"
+    assert fresh.run("-c", look).stdout == "OK\n"
     run("trust", "remove", "plain")
     assert shell("trust").stdout == ""
 

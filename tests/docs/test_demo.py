@@ -10,6 +10,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = ROOT / "demo/sweep.py"
 DAMAGED = "emt/Cu/a-3.61"
@@ -30,6 +32,7 @@ def run_demo(place: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_demo_tells_the_truth(tmp_path: Path) -> None:
     """Every claim of the demo holds, and README shows what it prints."""
     # One test, since the demo takes seconds and each worker would run its own.

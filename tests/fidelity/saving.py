@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from archivedb import Archive
 from archivedb.errors import EncodeError
+from tests.support import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -79,16 +78,12 @@ def outcomes(kinds: list[Kind], place: Path, mode: str) -> dict[str, str]:
     """Save every kind, load each in a fresh process, and say what came of it."""
     db = place / f"{mode}.db"
     failed = save(kinds, db, mode)
-    program = [sys.executable, "-m", "tests.fidelity.loading", str(db)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    done = subprocess.run(
-        program,
-        cwd=place,
-        env=environment,
-        input=json.dumps(list(failed)),
-        capture_output=True,
-        text=True,
-        check=False,
+    done = fresh.run(
+        *("-m", "tests.fidelity.loading", db),
+        stdin=json.dumps(list(failed)),
+        environment=environment,
+        directory=place,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ def test_names_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", MODES)
 def test_every_kind_in_a_fresh_process(mode: str, tmp_path: Path) -> None:
     """What was saved here is loaded by another process, and is what it was."""

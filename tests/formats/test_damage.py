@@ -20,6 +20,7 @@ from archivedb.values.encode import encode
 from tests.support.exact import difference
 from tests.support.payloads import (
     MODES,
+    PAYLOAD,
     Memory,
     build,
     open_content,
@@ -39,6 +40,7 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", MODES)
 def test_every_byte(mode: str) -> None:
     """A bit flipped in any byte is an error or changes nothing."""
@@ -189,6 +191,75 @@ def test_forged_contents(mode: str, change: dict[str, Any]) -> None:
     except ArchiveError:
         return
     assert difference(SMALL, value) is None
+
+
+OTHER = "0197c9a0-0000-7000-8000-000000000001"
+
+
+def _of_batch(parts: Any) -> Envelope:
+    return Envelope.parse(json.dumps({**HONEST, "batch": parts}), "x")
+
+
+@pytest.mark.parametrize("parts", [(PAYLOAD,), (PAYLOAD, OTHER), (OTHER, PAYLOAD)])
+def test_parts_of_a_batch_are_read(parts: tuple[str, ...]) -> None:
+    """In their order, and written again as they were."""
+    envelope = _of_batch(parts)
+    assert envelope.batch == parts
+    assert Envelope.parse(json.dumps(envelope.tree()), "x") == envelope
+    assert _of_batch([]).batch == ()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [PAYLOAD, "\0"],
+        [PAYLOAD, f"{OTHER}\0"],
+        [PAYLOAD, f"{OTHER}\n"],
+        [PAYLOAD, ""],
+        [PAYLOAD, OTHER.upper()],
+        [PAYLOAD, OTHER.replace("-7000-", "-4000-")],
+        [PAYLOAD, OTHER.replace("0", "\u0660")],
+        [PAYLOAD, "../../../etc/passwd"],
+        [PAYLOAD, PAYLOAD],
+        [OTHER],
+        [PAYLOAD, None],
+        [PAYLOAD, [OTHER]],
+        [[PAYLOAD]],
+        PAYLOAD,
+        {PAYLOAD: 1, "": 2},
+        None,
+        7,
+        True,
+    ],
+    ids=ascii,
+)
+def test_forged_parts_of_a_batch(parts: Any) -> None:
+    """
+    What are no parts, or not those of this payload, is a `DecodeError`.
+
+    They reach the catalog's SQL, which ends a text at NUL or refuses it.
+    """
+    with pytest.raises(DecodeError, match="envelope of x"):
+        _of_batch(parts)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("more", [-1, 1, 100])
+def test_facts_of_other_arrays(mode: str, more: int) -> None:
+    """Facts of more or fewer arrays than there are would be those of others."""
+    tree = read_envelope(mode, build(mode, SMALL)).tree()
+    content = tree["changes"][0]["content"]
+    count = len(content["arrays"])
+    assert len(content["facts"]) == count > 1
+    content["facts"] = (content["facts"] * 60)[: count + more]
+
+    with pytest.raises(DecodeError, match="envelope of x"):
+        Envelope.parse(json.dumps(tree), "x")
+
+    del content["facts"]
+    found = Envelope.parse(json.dumps(tree), "x").entries[0].content
+    assert found is not None
+    assert found.facts == ()
 
 
 @given(json_trees())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +13,11 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
-from archivedb.archive import measuring
+from archivedb.archive.writing import measuring
 from archivedb.catalog import schema
 from archivedb.errors import CatalogError, CatalogOutdatedError, PayloadError
 from tests.golden import contents
+from tests.support import fresh
 from tests.support.exact import difference
 
 if TYPE_CHECKING:
@@ -147,12 +146,14 @@ def test_it_says_what_a_rebuild_says(catalog: Path) -> None:
 
 def test_the_command(catalog: Path) -> None:
     """The command migrates, and says where the backup is; it works once only."""
-    command = [sys.executable, "-m", "archivedb", "migrate", "--db", str(catalog)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = ("-m", "archivedb", "migrate", "--db", catalog)
+    done = fresh.run(*command)
+    assert done.returncode == 0, done.stderr
     assert "from 0001 to" in done.stdout + done.stderr
     (backup,) = catalog.parent.glob("runs.db.before-*.db")
     assert revision(backup) == "0001"
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    again = fresh.run(*command)
+    assert again.returncode == 0, again.stderr
     assert "from 0001" not in again.stdout + again.stderr
 
 
@@ -253,13 +254,7 @@ def test_payloads_that_are_elsewhere(catalog: Path, tmp_path: Path) -> None:
 def test_a_killed_migration(catalog: Path, point: str) -> None:
     """It leaves the catalog as it was, and the next one does all of it."""
     before = dump(catalog)
-    done = subprocess.run(
-        [sys.executable, str(KILLED), str(catalog), point],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = fresh.run(KILLED, catalog, point)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert revision(catalog) == "0001"
     assert dump(catalog) == before

@@ -229,6 +229,10 @@ KNOWN = [
         ("inputs.xc == PBE", "PBE", "in quotes: `'PBE'`"),
         ("inputs.xc == true", "true", "did you mean `True`"),
         ("quux.frob > 1", "quux.frob", "`archivedb paths` lists"),
+        ("quux/frob > 1", "quux", "a path has dots, `quux.frob`"),
+        ("names == 'x'", "names", "did you mean `name`?"),
+        ("mode == 'hdf5'", "mode", "did you mean `record.mode`?"),
+        ("saved > 'x'", "saved", "did you mean `saved_at`?"),
     ],
 )
 def test_unknown_paths_have_proposals(text: str, wrong: str, words: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from archivedb import Archive
-from archivedb.archive.subject import subject_of
+from archivedb.archive.finding.subject import subject_of
 from archivedb.catalog import driving, reading, searching
 from archivedb.errors import QueryError
 from archivedb.query.evaluate import matches
@@ -27,13 +27,14 @@ from tests.query.wording import Words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archivedb.archive.recordset import RecordSet
+    from archivedb.archive.finding.recordset import RecordSet
 
 EXAMPLES = int(os.environ.get("ARCHIVEDB_ORACLE_EXAMPLES", "4"))
 """Archives to make; a long run is one of thousands, each time of others."""
 RECORDS, QUESTIONS = 16, 40
 
 
+@pytest.mark.long
 @settings(
     max_examples=EXAMPLES,
     derandomize="ARCHIVEDB_ORACLE_EXAMPLES" not in os.environ,

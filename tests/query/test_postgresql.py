@@ -87,6 +87,7 @@ def _another_user(place: FilePath) -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+@pytest.mark.long
 @settings(
     max_examples=EXAMPLES,
     derandomize="ARCHIVEDB_ORACLE_EXAMPLES" not in os.environ,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from archivedb.storage.files import HDF5Storage, JSONStorage, PickleStorage
 from archivedb.storage.memory import MemoryStorage
 from archivedb.values import signing
 from archivedb.values.digest import BLOCK
+from tests.support import fresh
 from tests.support.exact import difference
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def test_processes_keep_each_others_keys(kind: Any, path: Path) -> None:
         "    Kind(sys.argv[1])[f'{sys.argv[2]}/{number}'] = number\n"
     )
     running = [
-        subprocess.Popen([sys.executable, "-c", program, str(path), str(number)])
+        subprocess.Popen([fresh.executable(), "-c", program, str(path), str(number)])
         for number in range(3)
     ]
     assert [process.wait() for process in running] == [0, 0, 0]

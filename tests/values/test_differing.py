@@ -12,6 +12,7 @@ import struct
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -79,7 +80,9 @@ class Frozen(str):
 
 
 DATE = "datetime.date '2026-01-0"
-TIME = "datetime.datetime 2026-01-0"
+TIME = "2026-01-0"
+WEST = dt.timezone(dt.timedelta(hours=-3, minutes=-30))
+BERLIN = dt.datetime(2026, 1, 3, tzinfo=ZoneInfo("Europe/Berlin"))
 DECIMAL = "decimal.Decimal '1.5"
 
 CASES: dict[str, tuple[Any, Any, list[tuple[str, str | None, str | None]]]] = {
@@ -174,11 +177,19 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str | None, str | None]]]] = {
         ],
     ),
     "times": (
-        {"t": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "r": range(3)},
-        {"t": dt.datetime(2026, 1, 2, tzinfo=dt.UTC), "r": range(4)},
+        {
+            "t": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            "r": range(3),
+            "z": BERLIN,
+            "same zone": BERLIN + dt.timedelta(days=1),
+        },
+        {"t": dt.datetime(2026, 1, 2, tzinfo=WEST), "r": range(4), "z": None},
         [
-            ("t", f"{TIME}1T00:00:00", f"{TIME}2T00:00:00"),
+            ("t", f"{TIME}1T00:00:00+00:00", f"{TIME}2T00:00:00-03:30"),
+            ("t/tz", "datetime.timezone 0", "datetime.timezone -12600"),
             ("r", "range start 0, stop 3, step 1", "range start 0, stop 4, step 1"),
+            ("z", f"{TIME}3T00:00:00 Europe/Berlin", "None"),
+            ("same zone", f"{TIME}4T00:00:00 Europe/Berlin", None),
         ],
     ),
     "sets": (

@@ -123,6 +123,7 @@ def _changeable(container: Any) -> bool:
     return container is None or type(container) in (dict, list)
 
 
+@pytest.mark.long
 @settings(max_examples=400)
 @given(strategies.values, st.data())
 def test_any_edits_of_any_value(shown: Shown, data: DataObject) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from archivedb.errors import ArchiveError
 from archivedb.values import signing
+from tests.support import fresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def test_processes_agree_on_a_key(key: Path) -> None:
     )
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", program],
+            [fresh.executable(), "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from archivedb import Archive
-from archivedb.archive import saving
+from archivedb.archive.writing import saving
 from archivedb.store import pending
 
 address, seed, kills = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

@@ -5,7 +5,7 @@ import signal
 import sys
 
 from archivedb import Archive
-from archivedb.archive import measuring
+from archivedb.archive.writing import measuring
 from archivedb.catalog import index, reading, schema
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support import fresh
 
 THIRD_PARTY = Path(__file__).parents[2] / "support" / "thirdparty"
 
@@ -47,12 +47,8 @@ def test_an_entry_point(tmp_path: Path, mode: str) -> None:
     """It is imported when the first value needs it, and told of where it is missing."""
 
     def run(code: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code, str(THIRD_PARTY), mode],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = fresh.run(
+            *("-W", "error", "-c", code, THIRD_PARTY, mode), directory=tmp_path
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

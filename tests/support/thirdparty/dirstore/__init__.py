@@ -1,5 +1,5 @@
 """
-What another package adds to archivedb: a storage, and an adapter.
+What another package adds to archivedb: a storage, an adapter, and modes.
 
 It is as small as such a package can be: `DirStore` knows single keys and plain
 values, and users of it store whatever they like.  ``dirstore-1.0.dist-info``

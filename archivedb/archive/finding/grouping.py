@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import frames
+from archivedb.archive.finding import frames
 from archivedb.errors import QueryError
 from archivedb.query.evaluate import sorted_by
 from archivedb.values.cells import Brief, key_of
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Pages = Callable[[list[str]], Iterator[Page]]
     """Returns the values of some columns, page by page."""
 
+LONGEST_CELL = 40
+"""Characters of a cell that a printed table shows."""
 FUNCTIONS = ("count", "min", "max", "mean")
 _HOW = (
     'write agg(n="count", lowest=("outputs.energy", "min")), with one of '
@@ -119,7 +121,8 @@ class Summary:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
-    return str(value)
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
 
 
 class Grouped:
@@ -140,7 +143,7 @@ class Grouped:
             raise QueryError(msg)
         self._pages, self._columns = pages, columns
 
-    def agg(self, **columns: str | tuple[str, str]) -> Summary:
+    def agg(self, *unnamed: object, **columns: str | tuple[str, str]) -> Summary:
         """
         Return what is reckoned of each group, the groups sorted by their keys.
 
@@ -149,6 +152,7 @@ class Grouped:
         counted, and left out of all else.
 
         Args:
+            unnamed: Nothing: each column has a name.
             columns: What to call each → ``"count"``, of the records, or a path
                 or expression and ``"count"`` (how many have one that is not
                 None), ``"min"``, ``"max"`` or ``"mean"`` (of numbers).
@@ -157,6 +161,9 @@ class Grouped:
             QueryError: A column cannot be understood, or no record has it.
 
         """
+        if unnamed:
+            msg = f"{unnamed[0]!r:.60} has no name: {_HOW}"
+            raise QueryError(msg)
         titles = (*self._columns, *columns)
         if len(set(titles)) != len(titles):
             msg = f"each column of groups has a name of its own, unlike {titles}"
@@ -178,7 +185,10 @@ class Grouped:
 
     def count(self) -> Summary:
         """Return how many records each group has."""
-        return self.agg(count="count")
+        title = "count"
+        while title in self._columns:
+            title = f"{title}_"
+        return self.agg(**{title: "count"})
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the keys of the groups, in order."""

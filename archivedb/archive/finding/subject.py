@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archivedb.archive.loading import reader_of
-from archivedb.archive.measuring import facts_of_array
+from archivedb.archive.writing.measuring import facts_of_array
 from archivedb.errors import StorageError
 from archivedb.query.attributes import attribute
 from archivedb.values import json, skeleton

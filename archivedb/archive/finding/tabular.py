@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import columns as table
-from archivedb.archive import frames, resolving
-from archivedb.archive.columns import Column, Table
-from archivedb.archive.finding import Finder, Query
-from archivedb.archive.grouping import Grouped
-from archivedb.archive.subject import subject_of
+from archivedb.archive import resolving
+from archivedb.archive.finding import columns as table
+from archivedb.archive.finding import frames
+from archivedb.archive.finding.columns import Column, Table
+from archivedb.archive.finding.grouping import Grouped
+from archivedb.archive.finding.query import Finder, Query
+from archivedb.archive.finding.subject import subject_of
 from archivedb.errors import QueryError, StorageError
 from archivedb.query.nodes import Path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pandas import DataFrame
     from rich.table import Table as RichTable
@@ -82,7 +85,9 @@ class Tabular:
 
         See `values` for what columns are and hold.  Numbers and booleans keep
         their type, times are ``datetime64`` in UTC, and ints that are too large
-        for 64 bits stay exact, as objects.
+        for 64 bits stay exact, as objects.  What is large comes as words, as in
+        `values`: the dtype and the shape, or ``object``, stand for what `to_xarray`, or
+        `Archive.load`, reads.
 
         Args:
             columns: Paths and expressions; if left out, ``saved_at`` and up to
@@ -300,6 +305,9 @@ class Tabular:
 def _listed(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, str):
         msg = f"columns are a list of texts; write [{texts!r}]"
+        raise QueryError(msg)
+    if isinstance(texts, Mapping | AbstractSet) or not isinstance(texts, Iterable):
+        msg = f'columns are a list of texts, ["outputs.energy"], not {texts!r:.60}'
         raise QueryError(msg)
     return list(texts)
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive import rows
-from archivedb.archive.differing import DATA, METADATA, TAGS, Diff, Difference
-from archivedb.archive.editing import held
+from archivedb.archive.comparing.differing import DATA, METADATA, TAGS, Diff, Difference
 from archivedb.archive.loading import find_row, reader_of
+from archivedb.archive.writing.editing import held
 from archivedb.catalog import reading
 from archivedb.errors import PayloadCorruptError, RecordNotFoundError
 from archivedb.storage.lazy import read_rows

@@ -15,6 +15,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from archivedb.archive.writing.changing import merged
 from archivedb.errors import EncodeError, ReadOnlyError, RecordExistsError
 from archivedb.records import Record
 from archivedb.storage.generic import loaded
@@ -92,10 +93,7 @@ class Run:
         self._name = check_name(name.name if isinstance(name, Record) else name)
         self._inputs = inputs
         self._said = dict(metadata or {})
-        own = sorted(map(str, FACTS & self._said.keys()))
-        if own:
-            msg = f"a run says {', '.join(own)} of itself: choose another word for it"
-            raise ValueError(msg)
+        _require_own_words(self._said)
         self._tags = (tags,) if isinstance(tags, str) else tuple(tags)
         self._mode = mode
         self._facts: dict[str, Any] = {}
@@ -202,6 +200,36 @@ class Run:
             error.add_note(f"kept of it in {self._name!r}: {kept}")
             raise
 
+    # What is known of it ------------------------------------------------
+
+    def annotate(self, facts: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """
+        Merge facts into the metadata; see `Archive.annotate`.
+
+        Raises:
+            EncodeError: A fact cannot be metadata; says which.
+            ReadOnlyError: The run has ended, or not begun.
+            ValueError: It is a fact that a run says of itself.
+
+        Example:
+            >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+            >>> with archive.run("al/run-7", {"cutoff": 500}) as run:
+            ...     run.annotate(quality="good")
+            ...     run.tag("converged")
+            >>> archive.find(quality="good", tags="converged").one().name
+            'al/run-7'
+
+        """
+        said = merged(facts, more)
+        _require_own_words(said)
+        self._require_own()
+        self._archive.annotate(self.name, said)
+
+    def tag(self, *tags: str) -> None:
+        """Add tags; see `Archive.tag`."""
+        self._require_own()
+        self._archive.tag(self.name, *tags)
+
     # Beginning and end --------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -291,6 +319,13 @@ class Run:
     def __repr__(self) -> str:
         """Return the name and the status."""
         return f"<Run {self.name!r}, {self._status or 'not begun'}>"
+
+
+def _require_own_words(said: Mapping[str, Any]) -> None:
+    own = sorted(map(str, FACTS & said.keys()))
+    if own:
+        msg = f"a run says {', '.join(own)} of itself: choose another word for it"
+        raise ValueError(msg)
 
 
 def _whereabouts() -> dict[str, Any]:

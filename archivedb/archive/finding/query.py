@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.subject import subject_of
-from archivedb.catalog import reading
+from archivedb.archive.finding.subject import subject_of
+from archivedb.catalog import driving, reading
+from archivedb.catalog.dialect import most_parameters
 from archivedb.catalog.doubts import has_partly
+from archivedb.catalog.index import DATA, METADATA
 from archivedb.catalog.ordering import Key
-from archivedb.catalog.searching import Question, Search
+from archivedb.catalog.searching import SOME, Question, Search
 from archivedb.catalog.vocabulary import Vocabulary, all_paths
 from archivedb.errors import QueryError
+from archivedb.query.advice import misread_keyword, passed_beside
 from archivedb.query.evaluate import matches, operand_leaf, sorted_by
+from archivedb.query.literals import MOST_VALUES
 from archivedb.query.nodes import And, Path
 from archivedb.query.parse import (
     equality,
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 MOST = 1 << 62
 """More records than any archive has."""
 
-MOST_NODES, MOST_KEYS, MOST_VALUES = 3_000, 64, 100_000
+MOST_NODES, MOST_KEYS = 3_000, 64
 """Of what a question may consist; databases stop at some more."""
 
 PAGE = 500
@@ -152,8 +156,10 @@ class Finder:
                 "`path in [...]` instead of many `or`"
             )
             raise QueryError(msg)
-        if values > MOST_VALUES:
-            msg = f"the question lists {values:,} values, more than {MOST_VALUES:,}"
+        # Where a search begins and what it looks up both list them.
+        most = min(MOST_VALUES, most_parameters(self.connection) // 2 - MOST_NODES)
+        if values > most:
+            msg = f"the question lists {values:,} values, more than {most:,}"
             raise QueryError(msg)
 
     def _require_known(self) -> None:
@@ -172,13 +178,32 @@ class Finder:
             )
             for path in paths_of(operand)
         ]
+        beside = dict(self._query.equal)
         for text, path in asked:
-            place = self.vocabulary.place(path)
-            if place.sources or place.hiders or has_partly(self.connection):
+            if self._may_have(path):
                 continue
             known = [each for _, each in all_paths(self.connection)]
+            if known and not path.side and path.path in beside:
+                raise passed_beside(text, path.at, path.path, beside[path.path])
             if known:
                 raise unknown_path(text, path, known)
+        for key, value in beside.items():
+            self._require_path(key, value)
+
+    def _may_have(self, path: Path) -> bool:
+        place = self.vocabulary.place(path)
+        return bool(place.sources or place.hiders or has_partly(self.connection))
+
+    def _require_path(self, key: str, value: Any) -> None:
+        """Raise for a keyword that no record has, and that meant something else."""
+        advice = misread_keyword(key, value)
+        if not advice or self._may_have(Path("", (key,))):
+            return
+        # `clf__C` may be a key of records to come, where there is no `clf`.
+        above, underscores, _ = key.partition("__")
+        sides = METADATA, DATA
+        if not underscores or any(self.vocabulary.is_above(s, above) for s in sides):
+            raise QueryError(advice)
 
     # Answers ------------------------------------------------------------
 
@@ -246,14 +271,39 @@ class Finder:
         """Return how the records are found."""
         if self._query.older:
             return "read every version, newest first, and ask its payload"
-        first = sum(1 for _ in islice(self.ids(), PAGE))
-        lines = [
-            f"{number}. {words}" for number, words in enumerate(self.search.plan, 1)
-        ]
+        found = sum(1 for _ in islice(self.ids(), PAGE))
+        steps = [_step(words) for words in self.search.plan]
         if self.search.doubts:
-            lines.append("read the records of which the index holds only a part")
-        more = "the first " if first == PAGE else ""
-        return "\n".join([*lines, f"{more}{counted(first, 'record')} found"])
+            number = sum(1 for _ in self.search.doubtful())
+            held = "the index holds only a part of them"
+            steps.append(f"read {counted(number, 'record')}, since {held}")
+        more = "the first " if found == PAGE else ""
+        return "\n".join(
+            [
+                *self._clauses(),
+                *(f"{number}. {words}" for number, words in enumerate(steps, 1)),
+                f"{more}{counted(found, 'record')} found",
+            ]
+        )
+
+    def _clauses(self) -> Iterator[str]:
+        """Yield of each clause how many records the index has for it."""
+        clauses = [
+            (text[slice(*each.at)] or text, each)
+            for text, condition in self._query.texts
+            for each in (condition.items if isinstance(condition, And) else [condition])
+        ]
+        clauses += [
+            (f"{path} = {value!r:.40}", equality(self._keyword(path), value))
+            for path, value in self._query.equal
+        ]
+        for words, clause in clauses:
+            drivers = driving.drivers(clause, self.vocabulary)
+            few = driving.fewest(self.connection, drivers, SOME)
+            said = f"{SOME:,} records or more"
+            if few is not None:
+                said = f"{counted(few[1], 'record')} in the index"
+            yield f"`{words:.60}`: {said if drivers else 'asked of each candidate'}"
 
     def count(self) -> int:
         """Return how many match."""
@@ -262,6 +312,12 @@ class Finder:
         if self._query.is_cut:
             return sum(1 for _ in self.ids())
         return self.search.count() + len(self._doubtful())
+
+
+def _step(words: str) -> str:
+    """Return a step of a search as people say it."""
+    words = words.replace("look up 0 candidates in", "find none in")
+    return words.replace("look up 1 candidates", "look up 1 candidate")
 
 
 def _key(operand: Any, subject: Any) -> Key:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import recovering
 from archivedb.archive.core import Core, now
-from archivedb.archive.current import refuse_in_batch
 from archivedb.archive.loading import find_row, reader_of, untrusted
-from archivedb.archive.measuring import facts_of_array
 from archivedb.archive.provenance import provenance
 from archivedb.archive.rows import record_of
-from archivedb.archive.saving import commit
+from archivedb.archive.writing import recovering
+from archivedb.archive.writing.current import refuse_in_batch
+from archivedb.archive.writing.measuring import facts_of_array
+from archivedb.archive.writing.saving import commit
 from archivedb.catalog import reading
 from archivedb.errors import RecordNotFoundError
 from archivedb.formats.base import Draft

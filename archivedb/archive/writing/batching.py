@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from archivedb.archive import recovering
-from archivedb.archive.current import current, set_current
-from archivedb.archive.planning import Known, known_after, saved
-from archivedb.archive.saving import (
+from archivedb.archive.writing import recovering
+from archivedb.archive.writing.current import current, set_current
+from archivedb.archive.writing.planning import Known, known_after, saved
+from archivedb.archive.writing.saving import (
     Part,
     discard,
     locked,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from archivedb.archive.core import Core
-    from archivedb.archive.saving import Committed, Facts
+    from archivedb.archive.writing.saving import Committed, Facts
     from archivedb.formats.envelope import Entry
     from archivedb.values.encode import Encoded
 

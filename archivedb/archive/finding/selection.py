@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import changing, exporting, saving
-from archivedb.archive.finding import Finder, Query
-from archivedb.archive.tabular import Tabular
+from archivedb.archive.finding import exporting
+from archivedb.archive.finding.query import Finder, Query
+from archivedb.archive.finding.tabular import Tabular
+from archivedb.archive.writing import changing, saving
 from archivedb.errors import QueryError
 from archivedb.records import Deletion
 
@@ -89,7 +90,7 @@ class Selection(Tabular):
         **more: Any,
     ) -> list[Record]:
         """Merge facts into the metadata of every record; see `Archive.annotate`."""
-        merged = {**(facts or {}), **more}
+        merged = changing.merged(facts, more)
         return self._change(
             lambda names: changing.annotate(self._core, names, merged, remove)
         )

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from archivedb.archive.measuring import measured
+from archivedb.archive.writing.measuring import measured
 from archivedb.catalog import reading, writing
 from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     CatalogEntryError,
     DecodeError,
+    ModeError,
     NameConflictError,
     PayloadError,
     StoreError,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from archivedb.store.files import PayloadFile
     from archivedb.values.skeleton import Skeleton
 
-UNREADABLE = (PayloadError, DecodeError, StoreError, CatalogEntryError)
+UNREADABLE = (PayloadError, DecodeError, ModeError, StoreError, CatalogEntryError)
 """What one payload may do without keeping the others from being indexed."""
 
 UNDONE_BY_REBUILDING = frozenset(
@@ -63,14 +64,21 @@ def read_envelope(source: Source) -> Envelope:
     Raises:
         PayloadCorruptError: The envelope differs from its digest.
         DecodeError: The file is no payload of archivedb.
+        ModeError: Its mode is of another package, which is not installed.
 
     """
     name = source.name.rpartition("/")[2]
     parsed = naming.parse(name)
-    mode = None if parsed is None else suffix_mode(parsed.suffix)
-    if parsed is None or mode is None:
+    if parsed is None:
         msg = f"{source.name} has not the name of a payload"
         raise DecodeError(msg)
+    mode = suffix_mode(parsed.suffix)
+    if mode is None:
+        msg = (
+            f"{source.name} is of a mode that is not installed: install the package "
+            f"that adds {parsed.suffix!r}"
+        )
+        raise ModeError(msg)
     extent = read_head(get_format(mode).head(source), source.name)
     text = checked(source, extent, "the envelope")
     envelope = Envelope.parse(text.data, source.name)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archivedb.archive.indexing import UNREADABLE, Indexer, read_envelope
+from archivedb.archive.writing.indexing import UNREADABLE, Indexer, read_envelope
 from archivedb.catalog import index, reading, writing
 from archivedb.errors import NameConflictError
 from archivedb.formats import uuids

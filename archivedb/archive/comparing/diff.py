@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from archivedb.archive.comparing.differing import Diff
     from archivedb.archive.core import Core
-    from archivedb.archive.differing import Diff
     from archivedb.records import Record
 
 
@@ -57,7 +57,7 @@ class Comparing:
 
         """
         # Few programs compare, and all would wait for the import.
-        from archivedb.archive.comparison import choose, compare
+        from archivedb.archive.comparing.comparison import choose, compare
 
         self._core.require_existing()
         one, two = choose(self._core, before, after, versions)

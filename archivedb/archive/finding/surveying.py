@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.tabular import cell
+from archivedb.archive.finding.tabular import cell
 from archivedb.catalog import paths as survey
 from archivedb.errors import KeyNotFoundError
+from archivedb.query.advice import nearest
 from archivedb.query.names import shortest, spelling
 from archivedb.query.nodes import Path
 from archivedb.query.parse import parse_operand, slash_path
@@ -27,23 +29,8 @@ if TYPE_CHECKING:
     from archivedb.archive.core import Core
 
 _FACTS = frozenset({SHAPE, MIN, MAX, MEAN})
-_NAMES = {
-    Kind.NUMBER: "number",
-    Kind.INEXACT: "number",
-    Kind.BOOL: "bool",
-    Kind.TIME: "time",
-    Kind.DURATION: "duration",
-    Kind.TEXT: "text",
-    Kind.NAN: "nan",
-    Kind.NULL: "None",
-    Kind.LIST: "list",
-    Kind.ARRAY: "array",
-    Kind.LONG_LIST: "list",
-    Kind.LONG_ARRAY: "array",
-    Kind.LONG_TEXT: "text",
-    Kind.OTHER: "object",
-    Kind.GROUP: "group",
-}
+_NAMES = {kind: kind.name.lower().removeprefix("long_") for kind in Kind}
+_NAMES |= {Kind.INEXACT: "number", Kind.NULL: "None", Kind.OTHER: "object"}
 _WITH_RANGE = SCALARS - {Kind.TEXT, Kind.NULL, Kind.BOOL}
 _ARRAYS = frozenset({Kind.ARRAY, Kind.LONG_ARRAY})
 _LISTS = frozenset({Kind.LIST, Kind.LONG_LIST})
@@ -67,6 +54,15 @@ class PathFacts:
         dtypes: The dtypes of its arrays; the first and the last of many.
         shape: The smallest and the largest length of each axis of its arrays.
         lengths: The lengths of its shortest and longest list.
+        more: Whether it has other texts than the examples.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> for a in (4.0, 4.1):
+        ...     _ = archive.save({"a": a, "xc": "PBE"}, f"al/{a}")
+        >>> facts = archive.paths()["a"]
+        >>> facts.count, facts.types, facts.least, facts.largest
+        (2, {'number': 2}, 4.0, 4.1)
 
     """
 
@@ -80,6 +76,7 @@ class PathFacts:
     dtypes: tuple[str, ...] = ()
     shape: tuple[tuple[int, int], ...] = ()
     lengths: tuple[int, int] | None = None
+    more: bool = False
 
     @property
     def words(self) -> str:
@@ -94,8 +91,7 @@ class PathFacts:
             found.append(_span(self.least, self.largest))
         if self.examples:
             shown = ", ".join(map(cell, self.examples))
-            more = self.types.get("text") and len(self.examples) >= survey.MOST_EXAMPLES
-            found.append(f"{shown}, …" if more else shown)
+            found.append(f"{shown}, …" if self.more else shown)
         return "; ".join(found)
 
     def cells(self) -> tuple[str, str, str, str, str]:
@@ -166,7 +162,9 @@ class Paths:
         """
         found = self._get(path)
         if found is None:
-            msg = f"no record has a path {path!r}; see `archivedb paths`"
+            near = nearest(path, [_path(each.path) for each in self.found])
+            see = near or "; see `archivedb paths`"
+            msg = f"no record has a path {path!r}{see}"
             raise KeyNotFoundError(msg)
         return found
 
@@ -180,7 +178,8 @@ class Paths:
         return list(self._by_name)
 
     @property
-    def _note(self) -> str:
+    def note(self) -> str:
+        """What is not listed, as one sentence; or nothing."""
         if not self.partly:
             return ""
         return (
@@ -196,14 +195,14 @@ class Paths:
             "  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, *([f"({self._note})"] if self._note else [])])
+        return "\n".join([*lines, *([f"({self.note})"] if self.note else [])])
 
     def __rich__(self) -> RichTable:
         """Return the table as rich prints it."""
         from rich.table import Table
         from rich.text import Text
 
-        made = Table(*_TITLES, caption=self._note or None)
+        made = Table(*_TITLES, caption=self.note or None)
         for each in self.found:
             made.add_row(*map(Text, each.cells()))
         return made
@@ -213,7 +212,7 @@ class Paths:
             return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in cells)
 
         body = "".join(f"<tr>{row('td', each.cells())}</tr>" for each in self.found)
-        note = f"<p>{html.escape(self._note)}</p>" if self._note else ""
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
         return f"<table><tr>{row('th', _TITLES)}</tr>{body}</table>{note}"
 
 
@@ -232,7 +231,8 @@ class Surveying:
         It counts the whole index, which takes a second for a million records.
 
         Args:
-            under: A path, at and below which to look: ``"outputs"``.
+            under: A path, at and below which to look, ``"outputs"``; or a
+                pattern of whole paths, with ``*`` and ``?``: ``"*.energy"``.
 
         Raises:
             QueryError: It is no path.
@@ -245,12 +245,17 @@ class Surveying:
             (['out.energy'], {'number': 1})
 
         """
-        path = "" if under is None else _path(under)
+        if under is not None and any(wild in under for wild in "*?"):
+            whole = self.paths()
+            # A bracket is part of a path here, and no set of characters.
+            pattern = under.replace("[", "[[]")
+            found = (each for each in whole if fnmatchcase(each.path, pattern))
+            return Paths(tuple(found), whole.partly)
+        path = _path(under) if under else ""
         if not self._core.exists:
             return Paths(())
         with self._core.reading() as connection:
-            found = survey.of_all(connection, path)
-            places = _folded(found)
+            places = _folded(survey.of_all(connection, path))
             texts = [p for p in places.values() if Kind.TEXT in p.kinds]
             for place in texts[:_MOST_EXAMINED]:
                 place.examples = survey.examples(connection, place.id)
@@ -296,8 +301,16 @@ class _Place:
             sum(types.values()),
             types,
             examples=self._examples(),
+            more=self._has_more(),
         )
         return replace(facts, **self._range(), **self._shapes())
+
+    def _has_more(self) -> bool:
+        texts = self.kinds.get(Kind.TEXT)
+        if Kind.LONG_TEXT in self.kinds or texts is None:
+            return Kind.LONG_TEXT in self.kinds
+        # The examples are the first ones, in the order of the last one.
+        return self.examples[-1:] != [texts.largest.txt]
 
     def _examples(self) -> tuple[Any, ...]:
         found: list[Any] = list(self.examples)

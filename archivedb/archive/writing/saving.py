@@ -12,17 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import indexing, recovering
-from archivedb.archive.current import current
-from archivedb.archive.planning import Known, saved
 from archivedb.archive.provenance import provenance
 from archivedb.archive.rows import new_record
+from archivedb.archive.writing import indexing, recovering
+from archivedb.archive.writing.current import current
+from archivedb.archive.writing.planning import Known, saved
 from archivedb.catalog import reading, writing
 from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     ArchiveError,
+    BatchError,
     EncodeError,
     NameConflictError,
     RecordExistsError,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from archivedb.archive.core import Core
-    from archivedb.formats.base import Image
+    from archivedb.formats.base import Format, Image
     from archivedb.formats.envelope import Entry
     from archivedb.store.pending import Pending
 
@@ -227,6 +229,8 @@ def _write(core: Core, uuid: str, part: Part, names: list[str]) -> Written:
     form = get_format(part.mode)
     pending = core.store.begin(uuid, form.suffix)
     try:
+        if len(names) > 1:
+            _require_parts(form, part.mode)
         batch = {"batch": tuple(names)} if len(names) > 1 else {}
         image = form.build(core.uuid, uuid, part.drafts, str(pending.path), **batch)
         pending.write(image)
@@ -237,6 +241,23 @@ def _write(core: Core, uuid: str, part: Part, names: list[str]) -> Written:
         pending.discard()
         raise
     return Written(pending, image, part.drafts)
+
+
+def _require_parts(form: Format, mode: str) -> None:
+    """
+    Raise unless a format can say that payloads count only together.
+
+    Raises:
+        BatchError: It is another package's, of a time before there were batches.
+
+    """
+    parameters = signature(form.build).parameters
+    if "batch" not in parameters:
+        msg = (
+            f"payloads of mode {mode!r} cannot be written together with those of "
+            "another mode; nothing of the batch was written: use a batch for each mode"
+        )
+        raise BatchError(msg)
 
 
 def discard(written: Iterable[Written]) -> None:

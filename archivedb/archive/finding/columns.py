@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.subject import subject_of
+from archivedb.archive.finding.subject import subject_of
 from archivedb.catalog import paths as survey
 from archivedb.catalog import reading
 from archivedb.catalog.doubts import has_partly
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from archivedb.archive.core import Core
-    from archivedb.archive.finding import Finder
-    from archivedb.archive.subject import VersionSubject
+    from archivedb.archive.finding.query import Finder
+    from archivedb.archive.finding.subject import VersionSubject
     from archivedb.catalog.reading import VersionRow
     from archivedb.catalog.values import Page
     from archivedb.catalog.vocabulary import Vocabulary

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from archivedb.archive.saving import Facts
+    from archivedb.archive.writing.saving import Facts
     from archivedb.values.encode import Encoded
 
 

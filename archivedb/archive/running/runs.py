@@ -8,8 +8,8 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from archivedb.archive.current import refuse_in_batch
-from archivedb.archive.running import Run
+from archivedb.archive.running.run import Run
+from archivedb.archive.writing.current import refuse_in_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,8 +81,8 @@ class Runs:
         Call a function, and record the call as a run; see `recorded`.
 
         Its name is that of the function, and the time:
-        ``relax/20260301T120000123456-3f9a2c``.  To choose it, say
-        ``archive.recorded(function, name="relax/al")(…)``.
+        ``relax/20260301T120000123456-3f9a2c``.  All arguments go to the function,
+        so to choose a name, say ``archive.recorded("relax/al")(function)(…)``.
 
         Args:
             function: Any function; of an async one, the call is awaited.
@@ -125,7 +125,7 @@ class Runs:
     @overload
     def recorded(
         self,
-        function: None = None,
+        function: str | None = None,
         /,
         *,
         name: str | None = ...,
@@ -137,7 +137,7 @@ class Runs:
 
     def recorded(  # noqa: PLR0913 - the options of a run
         self,
-        function: Callable[..., Any] | None = None,
+        function: Callable[..., Any] | str | None = None,
         /,
         *,
         name: str | None = None,
@@ -160,22 +160,25 @@ class Runs:
 
         Args:
             function: Any function, also an async one, a method or a callable
-                object; no generator.  Left out, a decorator is returned.
+                object; no generator.  Left out, or if it is the run's name, a
+                decorator is returned.
             name: The run's name, with arguments in it: ``"relax/{metal}"``; a
-                second call of one name is a new version.  Left out, it is that
-                of the function, and the time.
+                second call of one name is a new version.  After a folder that
+                ends with a slash, ``"relax/"``, comes the time.  Left out, it
+                is that of the function, and the time.
             ignore: The arguments that are not recorded.
             metadata: Further facts by which the runs shall be found.
             tags: Words by which they shall be found.
             mode: How they are encoded; the archive's if left out.
 
         Raises:
-            TypeError: It is no function, or one whose result comes in parts.
+            TypeError: It is no function, or one whose result comes in parts; or
+                there are two names.
             ValueError: It has no argument of a name that is ignored.
 
         Example:
             >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
-            >>> @archive.recorded(name="relax/{metal}", tags=["relaxed"])
+            >>> @archive.recorded("relax/{metal}", tags=["relaxed"])
             ... def relax(metal, cutoff=400):
             ...     return -cutoff / 100
             >>> relax("al", cutoff=500)
@@ -189,6 +192,11 @@ class Runs:
             "tags": (tags,) if isinstance(tags, str) else tuple(tags),
             "mode": mode,
         }
+        if isinstance(function, str):
+            if name is not None:
+                msg = f"a run has one name, and not {function!r} and {name!r}"
+                raise TypeError(msg)
+            function, name = None, function
         left_out = (ignore,) if isinstance(ignore, str) else tuple(ignore)
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -290,11 +298,13 @@ class _Calls:
 
     def name(self, arguments: dict[str, Any]) -> str:
         """Return the name of a run."""
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        unique = f"{now}-{secrets.token_hex(3)}"
         if self._name is None:
-            now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-            return f"{self._called}/{now}-{secrets.token_hex(3)}"
+            return f"{self._called}/{unique}"
         try:
-            return self._name.format_map(arguments)
+            name = self._name.format_map(arguments)
+            return f"{name}{unique}" if self._name.endswith("/") else name
         except (AttributeError, IndexError, KeyError) as error:
             known = ", ".join(arguments)
             msg = f"the name {self._name!r} has what is no argument; there are {known}"
@@ -314,4 +324,4 @@ def _called(function: Any) -> str:
         function = function.func
     called = getattr(function, "__qualname__", None) or type(function).__qualname__
     # Where a function was defined is of no use to anybody who looks for it.
-    return str(called).rpartition("<locals>.")[2]
+    return str(called).rpartition("<locals>.")[2].strip("<>")

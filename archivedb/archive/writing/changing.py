@@ -7,14 +7,15 @@ what is known of the newest.  Those of many records are one payload.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive import recovering
-from archivedb.archive.batching import require_newest
-from archivedb.archive.current import current
-from archivedb.archive.planning import Known
-from archivedb.archive.saving import checked_tags, commit, locked, not_found
+from archivedb.archive.writing import recovering
+from archivedb.archive.writing.batching import require_newest
+from archivedb.archive.writing.current import current
+from archivedb.archive.writing.planning import Known
+from archivedb.archive.writing.saving import checked_tags, commit, locked, not_found
 from archivedb.catalog import reading
 from archivedb.errors import (
     ArchiveNotFoundError,
@@ -27,7 +28,7 @@ from archivedb.records import Record, counted
 from archivedb.values import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -57,6 +58,20 @@ def annotate(
     """Merge facts into the metadata of records, as one; see `Changes.annotate`."""
     keys = [remove] if isinstance(remove, str) else list(remove)
     return _change(core, names, lambda known: known.annotated(facts, keys))
+
+
+def merged(facts: Mapping[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the facts of a dict and those given by name.
+
+    Raises:
+        TypeError: The first are no dict.
+
+    """
+    if facts is None or isinstance(facts, Mapping):
+        return {**(facts or {}), **more}
+    msg = f'facts have names: annotate(…, quality="good"), or a dict, not {facts!r:.60}'
+    raise TypeError(msg)
 
 
 def _change(core: Core, names: Sequence[str | Record], plan: Plan) -> list[Record]:

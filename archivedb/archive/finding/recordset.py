@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from archivedb.archive.finding import MOST, Finder, Query
+from archivedb.archive.finding.query import MOST, Finder, Query
+from archivedb.archive.finding.selection import Selection
 from archivedb.archive.rows import record_of
-from archivedb.archive.selection import Selection
 from archivedb.errors import QueryError, RecordNotFoundError
+from archivedb.query.advice import passed_beside
 from archivedb.query.parse import equality, parse, parse_order, slash_path
 
 if TYPE_CHECKING:
@@ -42,10 +44,32 @@ def query_of(
             f'{{"most": -3}}, not {parameters!r:.60}; join questions with `and`'
         )
         raise QueryError(msg)
-    texts = () if text is None else ((text, parse(text, parameters)),)
-    for path, value in equal.items():
-        equality(slash_path(path), value)  # what cannot be compared says so at once
+    try:
+        texts = () if text is None else ((text, parse(text, parameters)),)
+        for path, value in equal.items():
+            equality(slash_path(path), value)  # what cannot be says so at once
+    except QueryError:
+        if text is not None:
+            _require_keywords(text, parameters, equal)
+        raise
     return Query(texts, tuple(equal.items()))
+
+
+def _require_keywords(
+    text: str, parameters: Mapping[str, Any] | None, equal: Mapping[str, Any]
+) -> None:
+    """Raise if what cannot be understood can, with keywords as parameters."""
+    words = {
+        key: re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.(\[])", text)
+        for key in equal
+    }
+    used = {key: found.span() for key, found in words.items() if found}
+    try:
+        parse(text, {**(parameters or {}), **{key: equal[key] for key in used}})
+    except QueryError:
+        return
+    for key, at in used.items():
+        raise passed_beside(text, at, key, equal[key])
 
 
 class RecordSet(Selection):
@@ -123,6 +147,13 @@ class RecordSet(Selection):
         if self._query.is_cut:
             msg = "sort the records before limit(), offset() or a slice"
             raise QueryError(msg)
+        for key in keys:
+            if not isinstance(key, str):
+                msg = (
+                    'sort keys are texts, one after the other: order_by("-saved_at", '
+                    f'"outputs.energy"), not {key!r:.60}'
+                )
+                raise QueryError(msg)
         order = tuple(parse_order(key) for key in keys)
         return self._with(order=order, order_text=tuple(keys))
 
@@ -175,6 +206,7 @@ class RecordSet(Selection):
 
         Raises:
             IndexError: There are not so many.
+            TypeError: It is neither a number nor a slice.
             ValueError: It counts from the end, or has a step.
 
         """
@@ -184,6 +216,12 @@ class RecordSet(Selection):
                 msg = "a slice of records counts from the first, one by one"
                 raise ValueError(msg)
             return self._sliced(start, stop)
+        if not isinstance(index, int):
+            msg = (
+                "found[0] is a record and found[:10] the first ten; for what stands "
+                f"at a path in each write found.values({index!r:.60})"
+            )
+            raise TypeError(msg)
         if index < 0:
             msg = "records are counted from the first; sort the other way round"
             raise ValueError(msg)
@@ -231,7 +269,8 @@ class RecordSet(Selection):
         """
         Return how the records are found: the steps of the search, in words.
 
-        The search is run, up to its first records.
+        Of each clause it says how many records the index has for it; the search
+        begins with the fewest.  It is run, up to its first records.
         """
         if not self._core.exists:
             return "there is no archive yet"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from archivedb.archive import changing
-from archivedb.archive.batching import Batch
+from archivedb.archive.writing import changing
+from archivedb.archive.writing.batching import Batch
 from archivedb.errors import RecordNotFoundError
 from archivedb.records import counted
 
@@ -99,7 +99,7 @@ class Changes:
             {'project': 'al', 'quality': 'good'}
 
         """
-        whole = {**(facts or {}), **more}
+        whole = changing.merged(facts, more)
         return changing.annotate(self._core, [name], whole, remove)[0]
 
     @overload

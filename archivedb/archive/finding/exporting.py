@@ -7,12 +7,13 @@ Each is one payload of its own, whatever it shared with others in the archive.
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archivedb.archive.address import user_path
-from archivedb.archive.editing import standing_alone
 from archivedb.archive.loading import reader_of
+from archivedb.archive.writing.editing import standing_alone
 from archivedb.errors import ArchiveError, StoreError
 from archivedb.formats import get_format, uuids
 from archivedb.formats.base import Draft
@@ -49,6 +50,7 @@ def export(
     if target.is_relative_to(core.store.root):
         msg = f"{target} is a place of the archive's own payloads; choose another"
         raise StoreError(msg)
+    missing = [each for each in target.parents if not each.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -58,8 +60,11 @@ def export(
             unfinished.mkdir()  # nothing may match
             names = [_write(core, row, unfinished) for row in rows]
             unfinished.rename(target)
-    except OSError as error:
-        if isinstance(error, ArchiveError):
+    except BaseException as error:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+        if isinstance(error, ArchiveError) or not isinstance(error, OSError):
             raise
         msg = f"cannot write {target}: {error.strerror}"
         raise StoreError(msg) from error

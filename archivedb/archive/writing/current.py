@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from archivedb.errors import BatchError
 
 if TYPE_CHECKING:
-    from archivedb.archive.batching import Batch
     from archivedb.archive.core import Core
+    from archivedb.archive.writing.batching import Batch
 
 
 def current(core: Core) -> Batch | None:

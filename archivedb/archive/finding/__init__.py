@@ -1,0 +1,1 @@
+"""Questions to an archive, and what is done with the records that they find."""

@@ -1,0 +1,1 @@
+"""Everything that changes an archive, up to its rows in the catalog."""
