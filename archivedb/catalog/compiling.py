@@ -6,8 +6,6 @@ Each is true or false, never null, so that ``not`` means what it says.
 
 from __future__ import annotations
 
-import operator
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,20 @@ from archivedb.catalog import tables
 from archivedb.catalog.dialect import holds as text_holds
 from archivedb.catalog.dialect import like
 from archivedb.catalog.index import DATA, METADATA
+from archivedb.catalog.matching import (
+    ODD,
+    UNORDERED,
+    column_of,
+    compare_fact,
+    compare_leaf,
+    compare_pairs,
+    either,
+    is_among,
+    sought,
+    surely,
+    text_test,
+    unequal,
+)
 from archivedb.catalog.operands import (
     ARRAYS,
     FACTS,
@@ -56,11 +68,12 @@ from archivedb.query.nodes import (
     Path,
     Truth,
 )
-from archivedb.values.leaf import NUMBERS, Kind, Leaf, is_storable
+from archivedb.values.leaf import Kind, Leaf, is_storable
 from archivedb.values.leaves import SHAPE
 from archivedb.values.paths import item_token
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
 
     from sqlalchemy import ColumnElement, Dialect
@@ -81,78 +94,6 @@ _TAGS = Path("record", (TAGS,))
 _ONE: ColumnElement[int] = literal_column("1")
 _KNOWN, _TAG = tables.path.alias("known"), tables.tag.alias("tagged")
 _COMPARED = (Kind.NUMBER, Kind.BOOL, Kind.TIME, Kind.DURATION, Kind.TEXT)
-_UNORDERED = frozenset({"==", "!="})
-
-
-_ODD = re.compile("[\0\ud800-\udfff]")
-"""What no text of the index has."""
-
-_OPERATORS = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def compare(value: Any, op: str, other: Any) -> Sql:
-    """Return a comparison of two expressions."""
-    found: Sql = _OPERATORS[op](value, other)
-    return found
-
-
-def surely(condition: Sql) -> Sql:
-    """Return a condition that is false where it would be null."""
-    found: Sql = func.coalesce(condition, false())
-    return found
-
-
-def compare_leaf(columns: Any, op: str, leaf: Leaf, *, inexact: bool) -> Sql:
-    """
-    Return how a leaf's row compares with another leaf, both of one kind.
-
-    Every form is what the index can look up.
-
-    Args:
-        columns: Those of the row.
-        op: The comparison.
-        leaf: The other leaf.
-        inexact: Whether there may be numbers that ``num`` does not hold wholly.
-
-    """
-    if leaf.kind in NUMBERS:
-        return _compare_number(columns, op, leaf, inexact=inexact)
-    of_kind = columns.kind == int(leaf.kind)
-    if leaf.kind is Kind.NULL:
-        return of_kind if op == "==" else false()
-    if leaf.kind is Kind.TEXT:
-        return and_(of_kind, columns.num.is_(None), compare(columns.txt, op, leaf.txt))
-    return and_(of_kind, compare(columns.num, op, leaf.num))
-
-
-def _compare_number(columns: Any, op: str, leaf: Leaf, *, inexact: bool) -> Sql:
-    num, txt = columns.num, columns.txt
-    of_kind = columns.kind == int(Kind.NUMBER)
-    if leaf.txt is None:
-        whole = and_(of_kind, compare(num, op, leaf.num))
-    elif op == "==":
-        whole = false()
-    else:  # nothing whole lies between the number below and the leaf
-        whole = and_(
-            of_kind, compare(num, {"<": "<=", ">=": ">"}.get(op, op), leaf.num)
-        )
-    if not inexact:
-        return whole
-    rest = leaf.txt or ""
-    if op == "==":
-        more = and_(num == leaf.num, txt == rest)
-    else:
-        loose, strict = f"{op[0]}=", op[0]
-        beyond = or_(compare(num, strict, leaf.num), compare(txt, op, rest))
-        more = and_(compare(num, loose, leaf.num), beyond)
-    return or_(whole, and_(columns.kind == int(Kind.INEXACT), more))
 
 
 class Compiler:
@@ -212,15 +153,15 @@ class Compiler:
         leaves = literal_leaves(value)
         if path.side == "record":
             kind, column = FACTS[path.path]
-            return _compare_fact(kind, column, op, leaves)
+            return compare_fact(kind, column, op, leaves)
         place = self.vocabulary.place(path)
         if op == "!=":
             equal = [(leaf, "==") for leaf in leaves]
-            unequal = first(place, lambda s: _unequal(s, equal))
-            return or_(unequal, self._is_group(path))
+            differs = first(place, lambda s: unequal(s, equal))
+            return or_(differs, self._is_group(path))
         return first(
             place,
-            lambda source: _either(source, ((x, op) for x in leaves)),
+            lambda source: either(source, ((x, op) for x in leaves)),
         )
 
     def _compare_operands(self, node: Compare) -> Sql:
@@ -233,7 +174,7 @@ class Compiler:
                 op = "==" if node.op == "!=" else node.op
                 more = of.rest(node.left, kind), of.rest(node.right, kind)
                 found.append(
-                    surely(_compare_pairs(op, (left, more[0]), (right, more[1])))
+                    surely(compare_pairs(op, (left, more[0]), (right, more[1])))
                 )
         if node.op != "!=":
             return or_(false(), *found)
@@ -248,7 +189,7 @@ class Compiler:
         return self.operands.number(operand).is_not(None)
 
     def _compare_list(self, path: Path, op: str, values: Iterable[Any]) -> Sql:
-        if path.side == "record" or op not in _UNORDERED:
+        if path.side == "record" or op not in UNORDERED:
             return false()
         place = self.vocabulary.place(path)
         items = list(values)
@@ -281,7 +222,7 @@ class Compiler:
         if isinstance(item, list | tuple):
             return self._equals_list(source, list(item))
         tests = ((leaf, "==") for leaf in literal_leaves(item)[:1])
-        return _either(source, tests)
+        return either(source, tests)
 
     def _is_long(self, source: Source, length: int) -> Sql:
         """Return whether a list, or an array of one axis, has so many items."""
@@ -321,7 +262,7 @@ class Compiler:
                 node.of, lambda text: like(text, node.pattern, self._dialect)
             )
         if isinstance(node, Matches):
-            pattern = _ODD.sub(_escaped, node.pattern)
+            pattern = ODD.sub(_escaped, node.pattern)
             return self._text(node.of, lambda text: text.regexp_match(pattern))
         msg = f"{type(node).__name__} is no condition"
         raise TypeError(msg)
@@ -331,7 +272,7 @@ class Compiler:
             return false()
         place = self.vocabulary.place(path)
         test = (Leaf(kind), "kind")
-        return first(place, lambda source: _either(source, [test]))
+        return first(place, lambda source: either(source, [test]))
 
     def _among(self, node: Among) -> Sql:
         leaves = [leaf for value in node.values for leaf in literal_leaves(value)]
@@ -343,8 +284,8 @@ class Compiler:
         if node.of.side == "record":
             kind, column = FACTS[node.of.path]
             same = [x for x in leaves if x.kind is kind and sought(x, "==")]
-            return column.in_([_plain(leaf) for leaf in same])
-        return first(self.vocabulary.place(node.of), lambda s: _is_among(s, leaves))
+            return column.in_([column_of(leaf) for leaf in same])
+        return first(self.vocabulary.place(node.of), lambda s: is_among(s, leaves))
 
     def _contains(self, node: Contains) -> Sql:
         leaves = literal_leaves(node.value)[:1]
@@ -363,7 +304,7 @@ class Compiler:
     ) -> Sql | None:
         conditions: list[Sql] = []
         if texts:
-            found = _text_test(source, lambda text: text_holds(text, texts[0]))
+            found = text_test(source, lambda text: text_holds(text, texts[0]))
             conditions += [] if found is None else [found]
         if source.view == "shape":
             source = replace(source, view="value", path=f"{source.path}/{SHAPE}")
@@ -413,7 +354,7 @@ class Compiler:
             kind, column = FACTS[path.path]
             return test(column) if kind is Kind.TEXT else false()
         place = self.vocabulary.place(path)
-        return first(place, lambda source: _text_test(source, test))
+        return first(place, lambda source: text_test(source, test))
 
     # What the index does not say -----------------------------------------
 
@@ -488,136 +429,3 @@ def _is_hidden(ids: tuple[int, ...]) -> Sql:
         .scalar_subquery()
     )
     return found.is_not(None)
-
-
-_ALSO = {
-    Kind.NUMBER: NUMBERS,
-    Kind.TEXT: frozenset(),
-    Kind.TIME: frozenset(),
-}
-
-
-def _compare_fact(kind: Kind, column: Any, op: str, leaves: tuple[Leaf, ...]) -> Sql:
-    same = [leaf for leaf in leaves if leaf.kind is kind or leaf.kind in _ALSO[kind]]
-    asked = sought(same[0], op) if same else None
-    if asked is None:
-        return true() if op == "!=" else false()
-    same[0], op = asked
-    if same[0].txt is not None and kind is Kind.NUMBER:
-        # A whole number is never equal to what lies between two.
-        op = {"<": "<=", ">=": ">"}.get(op, op)
-        if op in _UNORDERED:
-            return true() if op == "!=" else false()
-    return compare(column, op, _plain(same[0]))
-
-
-def _plain(leaf: Leaf) -> Any:
-    return leaf.txt if leaf.kind is Kind.TEXT else leaf.num
-
-
-def _compare_pairs(op: str, left: tuple[Any, Any], right: tuple[Any, Any]) -> Sql:
-    """Return how two numbers compare, each with by what it is more."""
-    (one, more), (other, rest) = left, right
-    if op == "==":
-        return and_(one == other, more == rest)
-    strict = op[0]
-    return or_(compare(one, strict, other), and_(one == other, compare(more, op, rest)))
-
-
-def sought(leaf: Leaf, op: str) -> tuple[Leaf, str] | None:
-    """
-    Return what the index is asked for a comparison, or None if it holds for none.
-
-    It has no text with NUL or a lone surrogate, so that such a one is compared
-    by what stands in front of it.
-    """
-    text = leaf.txt or ""
-    if leaf.kind is not Kind.TEXT or is_storable(text):
-        return leaf, op
-    if op in _UNORDERED:
-        return None
-    odd = _ODD.search(text)
-    assert odd is not None  # noqa: S101 - it is not storable
-    before = text[: odd.start()]
-    if odd.group() == "\0":  # which nothing precedes
-        return Leaf(Kind.TEXT, None, before), "<=" if op[0] == "<" else ">"
-    # As the character that follows all of them.
-    return Leaf(Kind.TEXT, None, f"{before}\ue000"), "<" if op[0] == "<" else ">="
-
-
-def viewed(source: Source, leaf: Leaf, op: str) -> Test | None:
-    """Return the test of a leaf's row for a comparison, or None if it is false."""
-    if op == "kind":
-        if source.view != "value":
-            return None
-        return lambda x: x.kind == int(leaf.kind)
-    asked = sought(leaf, op)
-    if asked is None:
-        return None
-    leaf, op = asked
-    if source.view == "value":
-        inexact = Kind.INEXACT in source.kinds
-        return lambda x: compare_leaf(x, op, leaf, inexact=inexact)
-    if source.view == "dtype" and leaf.kind is Kind.TEXT:
-        return lambda x: and_(x.kind.in_(ARRAYS), compare(x.txt, op, leaf.txt))
-    if source.view == "ndim" and leaf.kind is Kind.NUMBER and leaf.txt is None:
-        return lambda x: and_(x.kind.in_(ARRAYS), compare(x.num, op, leaf.num))
-    return None
-
-
-def _either(source: Source, asked: Iterable[tuple[Leaf, str]]) -> Sql | None:
-    tests = [viewed(source, *each) for each in asked]
-    conditions = [is_at(source, test) for test in tests if test is not None]
-    return or_(*conditions) if conditions else None
-
-
-def _unequal(source: Source, equal: list[tuple[Leaf, str]]) -> Sql:
-    tests = [test for each in equal if (test := viewed(source, *each)) is not None]
-    there = present(source)
-    if not tests:
-        return there
-    return and_(there, not_(or_(*(is_at(source, test) for test in tests))))
-
-
-def _is_among(source: Source, leaves: list[Leaf]) -> Sql | None:
-    test = among(source, leaves)
-    return None if test is None else is_at(source, test)
-
-
-def among(source: Source, leaves: list[Leaf]) -> Test | None:
-    """Return the test of a leaf's row for being one of many."""
-    if source.view != "value":
-        tests = [t for x in leaves if (t := viewed(source, x, "==")) is not None]
-        return (lambda row: or_(*(t(row) for t in tests))) if tests else None
-    # By kind, so that the index looks each of them up.
-    plain: dict[Kind, list[Any]] = {}
-    odd: list[Leaf] = []
-    for leaf in leaves:
-        if leaf.kind in (Kind.NULL, Kind.INEXACT):
-            odd.append(leaf)
-        elif leaf.kind is not Kind.TEXT or is_storable(leaf.txt or ""):
-            plain.setdefault(leaf.kind, []).append(_plain(leaf))
-
-    def test(row: Any) -> Sql:
-        found = [compare_leaf(row, "==", leaf, inexact=True) for leaf in odd]
-        for kind, values in plain.items():
-            column = row.txt if kind is Kind.TEXT else row.num
-            found.append(
-                and_(row.kind == int(kind), column.in_(values), _no_number(row, kind))
-            )
-        return or_(false(), *found)
-
-    return test
-
-
-def _no_number(row: Any, kind: Kind) -> Sql:
-    """Return what of a text lets the index go on from its kind to it."""
-    return row.num.is_(None) if kind is Kind.TEXT else true()
-
-
-def _text_test(source: Source, test: Any) -> Sql | None:
-    if source.view == "value" and Kind.TEXT in source.kinds:
-        return is_at(source, lambda x: and_(x.kind == int(Kind.TEXT), test(x.txt)))
-    if source.view == "dtype":
-        return is_at(source, lambda x: and_(x.kind.in_(ARRAYS), test(x.txt)))
-    return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, intersect, literal_column, or_, select, union
 
 from archivedb.catalog import tables
-from archivedb.catalog.compiling import among, compare, compare_leaf, sought, viewed
+from archivedb.catalog.matching import among, compare, compare_leaf, sought, viewed
 from archivedb.catalog.operands import FACTS
 from archivedb.query.comparing import literal_leaves
 from archivedb.query.nodes import (

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, not_, select, true
 
 from archivedb.catalog import driving, tables
-from archivedb.catalog.compiling import Compiler, compare
+from archivedb.catalog.compiling import Compiler
 from archivedb.catalog.dialect import ids as as_parameter
 from archivedb.catalog.dialect import numbered
 from archivedb.catalog.doubts import Doubts
+from archivedb.catalog.matching import compare
 from archivedb.catalog.operands import anything
 from archivedb.catalog.ordering import Ordering
 from archivedb.catalog.vocabulary import Vocabulary
