@@ -35,12 +35,26 @@ if TYPE_CHECKING:
     from archivedb.archive.finding.grouping import Summary
     from archivedb.archive.finding.surveying import PathFacts, Paths
     from archivedb.archive.running.run import Run
+    from archivedb.archive.taking.outcome import Left, Taken
     from archivedb.archive.writing.batching import Batch
     from archivedb.errors import ArchiveError
+    from archivedb.outcomes import (
+        BackedUp,
+        Collected,
+        Diagnosis,
+        Leftover,
+        Repaired,
+        Salvage,
+        Share,
+        Statistics,
+        Symptom,
+        Usage,
+    )
     from archivedb.records import (
         Acceptance,
         Change,
         Deletion,
+        Exported,
         Finding,
         Migration,
         Node,
@@ -48,6 +62,7 @@ if TYPE_CHECKING:
         Reindexing,
         Report,
         Signer,
+        Stubbed,
     )
     from archivedb.storage.files import HDF5Storage, JSONStorage, PickleStorage
     from archivedb.storage.generic import GenericStorage
@@ -62,6 +77,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BackedUp": "archivedb.outcomes",
+    "Collected": "archivedb.outcomes",
+    "Diagnosis": "archivedb.outcomes",
+    "Leftover": "archivedb.outcomes",
+    "Repaired": "archivedb.outcomes",
+    "Share": "archivedb.outcomes",
+    "Statistics": "archivedb.outcomes",
+    "Symptom": "archivedb.outcomes",
+    "Usage": "archivedb.outcomes",
     "Acceptance": "archivedb.records",
     "Archive": "archivedb.archive",
     "ArchiveError": "archivedb.errors",
@@ -70,6 +94,7 @@ _HOMES = {
     "Deletion": "archivedb.records",
     "Diff": "archivedb.archive.comparing.differing",
     "Difference": "archivedb.archive.comparing.differing",
+    "Exported": "archivedb.records",
     "Finding": "archivedb.records",
     "Folder": "archivedb.archive",
     "Adapter": "archivedb.values.adapters.base",
@@ -83,6 +108,7 @@ _HOMES = {
     "Group": "archivedb.storage.group",
     "renamed": "archivedb.values.classes",
     "upgrade": "archivedb.values.classes",
+    "Left": "archivedb.archive.taking.outcome",
     "Migration": "archivedb.records",
     "Node": "archivedb.records",
     "PathFacts": "archivedb.archive.finding.surveying",
@@ -92,9 +118,12 @@ _HOMES = {
     "Reindexing": "archivedb.records",
     "Report": "archivedb.records",
     "Run": "archivedb.archive.running.run",
+    "Salvage": "archivedb.outcomes",
     "Signer": "archivedb.records",
     "Stub": "archivedb.values.objects",
+    "Stubbed": "archivedb.records",
     "Summary": "archivedb.archive.finding.grouping",
+    "Taken": "archivedb.archive.taking.outcome",
     "load": "archivedb.archive",
     "save": "archivedb.archive",
 }
@@ -104,11 +133,15 @@ __all__ = [
     "Adapter",
     "Archive",
     "ArchiveError",
+    "BackedUp",
     "Batch",
     "Change",
+    "Collected",
     "Deletion",
+    "Diagnosis",
     "Diff",
     "Difference",
+    "Exported",
     "File",
     "Finding",
     "Folder",
@@ -116,6 +149,8 @@ __all__ = [
     "Group",
     "HDF5Storage",
     "JSONStorage",
+    "Left",
+    "Leftover",
     "MemoryStorage",
     "Migration",
     "Node",
@@ -125,12 +160,20 @@ __all__ = [
     "Record",
     "RecordSet",
     "Reindexing",
+    "Repaired",
     "Report",
     "Run",
+    "Salvage",
+    "Share",
     "Signer",
+    "Statistics",
     "Storable",
     "Stub",
+    "Stubbed",
     "Summary",
+    "Symptom",
+    "Taken",
+    "Usage",
     "errors",
     "load",
     "renamed",

@@ -9,7 +9,8 @@ Every error that archivedb raises on purpose.
     │  ├─ CatalogEntryError (ValueError)
     │  ├─ CatalogOutdatedError (RuntimeError)
     │  ├─ CatalogNewerError (RuntimeError)
-    │  └─ MigrationsNotFoundError (FileNotFoundError)
+    │  ├─ MigrationsNotFoundError (FileNotFoundError)
+    │  └─ SpoolError (RuntimeError)  this needs the catalog, and here is only a spool
     ├─ ArchiveNotFoundError (FileNotFoundError)
     ├─ ArchiveExistsError (FileExistsError)
     ├─ SigningError (PermissionError)  the key that signs cannot be used
@@ -23,6 +24,7 @@ Every error that archivedb raises on purpose.
     ├─ PayloadError         a file does not hold what was saved
     │  ├─ PayloadMissingError (FileNotFoundError)
     │  ├─ PayloadCorruptError (ValueError)
+    │  ├─ BagError (ValueError)  a zip is no export, or is not as it was exported
     │  └─ UntrustedPayloadError (PermissionError)
     ├─ ValueCodingError     a value cannot be written or read
     │  ├─ EncodeError (TypeError)
@@ -86,6 +88,10 @@ class MigrationsNotFoundError(CatalogError, FileNotFoundError):
     """The migration scripts are missing from the installation."""
 
 
+class SpoolError(CatalogError, RuntimeError):
+    """The archive only spools here: this is done where its catalog is used."""
+
+
 class ArchiveNotFoundError(ArchiveError, FileNotFoundError):
     """There is no archive at this address."""
 
@@ -136,6 +142,10 @@ class PayloadMissingError(PayloadError, FileNotFoundError):
 
 class PayloadCorruptError(PayloadError, ValueError):
     """Stored bytes differ from their digest."""
+
+
+class BagError(PayloadError, ValueError):
+    """A zip is no export of archivedb, or not as it was exported."""
 
 
 class UntrustedPayloadError(PayloadError, PermissionError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -57,7 +57,7 @@ class Record:
 
     Attributes:
         name: The slash-separated name.
-        version: 1, 2, 3 …
+        version: 1, 2, 3 …; 0 of what was spooled, and has no number yet.
         mode: ``"hdf5"``, ``"json"`` or ``"cloudpickle"``.
         saved_at: When it was saved, in UTC.
         size: Bytes of its skeleton and arrays; the payload has some more.
@@ -105,7 +105,7 @@ class Record:
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
             ("name", self.name),
-            ("version", str(self.version)),
+            ("version", str(self.version) if self.version else "spooled"),
             ("mode", self.mode),
             ("saved at", self.saved_at.isoformat(sep=" ", timespec="seconds")),
             ("size", readable_size(self.size)),
@@ -119,8 +119,9 @@ class Record:
     def __repr__(self) -> str:
         """Return one line that says which version of what this is."""
         tags = f", tags={list(self.tags)}" if self.tags else ""
+        version = f"version={self.version}" if self.version else "spooled"
         return (
-            f"Record({self.name!r}, version={self.version}, mode={self.mode!r}, "
+            f"Record({self.name!r}, {version}, mode={self.mode!r}, "
             f"size={readable_size(self.size)!r}{tags})"
         )
 
@@ -187,6 +188,62 @@ class Deletion:
 
     names: tuple[str, ...]
     freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stubbed:
+    """
+    What of a record others see as a `Stub` only, until they trust who signed it.
+
+    Attributes:
+        name: The record.
+        path: Where in it; empty if it is all there is.
+        class_name: ``"module:Class"``.
+
+    Example:
+        >>> from email.message import EmailMessage
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"mail": EmailMessage()}, "al/1")
+        >>> archive.find().export("/tmp/archivedb-doctest/al.zip").stubs
+        (Stubbed(name='al/1', path='mail', class_name='email.message:EmailMessage'),)
+
+    """
+
+    name: str
+    path: str
+    class_name: str
+
+
+class Exported(list[str]):
+    """
+    Where an export has put each record: a list of paths, and what else is to know.
+
+    The paths are those of the directories, or those inside of the zip.
+
+    Attributes:
+        names: The records, in the order of the paths.
+        size: The bytes of their payloads.
+        stubs: What others see as stubs only: objects and pickles, which are
+            signed with the key of whoever made them.
+
+    Example:
+        >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
+        >>> record = archive.save({"a": 4.05}, "al/run-1")
+        >>> done = archive.find("a > 4").export("/tmp/archivedb-doctest/al.zip")
+        >>> done.names, done.stubs
+        (('al/run-1',), ())
+
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str] = (),
+        names: tuple[str, ...] = (),
+        size: int = 0,
+        stubs: tuple[Stubbed, ...] = (),
+    ) -> None:
+        super().__init__(paths)
+        self.names, self.size, self.stubs = names, size, stubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +323,16 @@ class Report:
     What ``verify`` looked at and what it found.
 
     Attributes:
-        level: ``"quick"`` or ``"full"``.
+        level: ``"quick"``, ``"full"`` or ``"deep"``.
         payloads: How many payload files were checked.
         bytes: How many bytes of them were read and hashed.
         seconds: How long it took.
         findings: Every disagreement; empty when all is sound.
+        known: How many payload files the catalog knows.
+        oldest: When the one was checked whose check at this level, or a higher
+            one, is the longest ago, in UTC; None if one never was.
+        finished: Whether all that was asked for was checked; False if the time
+            was up.
 
     Example:
         >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
@@ -286,6 +348,9 @@ class Report:
     bytes: int
     seconds: float
     findings: tuple[Finding, ...]
+    known: int = 0
+    oldest: datetime | None = None
+    finished: bool = True
 
     @property
     def ok(self) -> bool:
@@ -297,7 +362,7 @@ class Report:
         rows = [
             ("verdict", verdict),
             ("level", self.level),
-            ("payloads", str(self.payloads)),
+            ("payloads", f"{self.payloads:,} of {self.known:,}"),
             ("read", readable_size(self.bytes)),
         ]
         rows += [(finding.kind, str(finding)) for finding in self.findings]

@@ -55,7 +55,12 @@ def locate(
     # Through links: the payloads lie beside the file itself.
     path = user_path(text)
     plain = None
-    if path.is_dir() or text.endswith(os.sep):
+    try:
+        is_directory = path.is_dir()
+    except OSError as error:
+        msg = f"cannot look at {path}: {error.strerror}"
+        raise StoreError(msg) from error
+    if is_directory or text.endswith(os.sep):
         plain, path = path, path / CATALOG_NAME
     store = (
         user_path(payloads)

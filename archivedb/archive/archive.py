@@ -14,7 +14,10 @@ from archivedb.archive.finding.recordset import RecordSet, query_of
 from archivedb.archive.finding.surveying import Surveying
 from archivedb.archive.folder import Folder
 from archivedb.archive.groups import Groups
+from archivedb.archive.packing.unpacking import Unpacking
 from archivedb.archive.running.runs import Runs
+from archivedb.archive.taking import ingest
+from archivedb.archive.taking.intake import Intake
 from archivedb.archive.upkeep import Upkeep
 from archivedb.archive.writing import saving
 from archivedb.archive.writing.changes import Changes
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 DURABILITIES = ("full", "relaxed")
 
 
-class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
+class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Upkeep):
     """
     An archive of named dicts: a SQLite catalog and immutable payload files.
 
@@ -56,6 +59,9 @@ class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
         readonly: Never write; works on a read-only directory, too.
         durability: ``"full"``, or ``"relaxed"`` to skip waiting for the disk:
             a power loss may then take what was saved last.
+        spool: ``True`` saves into the store alone, without locks and without
+            the catalog: what a cluster's nodes do.  If left out, it is where
+            the catalog would lie on a network file system.
         trust: ``True`` restores objects that nobody trusted has signed.
         provenance: Whether saves record user, host, versions, git and argv.
         migrate: Whether an older catalog is upgraded, after a backup.
@@ -81,6 +87,7 @@ class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
         mode: str = "hdf5",
         readonly: bool = False,
         durability: str = "full",
+        spool: bool | None = None,
         trust: bool | None = None,
         provenance: bool = True,
         migrate: bool = False,
@@ -95,6 +102,7 @@ class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
             "mode": mode,
             "readonly": readonly,
             "durability": durability,
+            "spool": spool,
             "trust": trust,
             "provenance": provenance,
             "migrate": migrate,
@@ -106,8 +114,10 @@ class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
             durable=durability == "full",
             trust=bool(trust),
             migrate=migrate,
+            spool=spool,
         )
-        if not readonly:
+        if not readonly and not self._core.spools:
+            ingest.at_opening(self._core)
             plain.adopt(self._core)
 
     # Saving -------------------------------------------------------------
@@ -465,11 +475,15 @@ class Archive(Groups, Changes, Comparing, Runs, Surveying, Upkeep):
 
     def __repr__(self) -> str:
         """Return the address, and how many records there are."""
+        if self._core.spools:
+            return f"<Archive {self.address!r}, which spools>"
         number = counted(len(self), "record") if self.exists else "not created yet"
         return f"<Archive {self.address!r}, {number}>"
 
     def _repr_html_(self) -> str:
         title = html.escape(repr(self))
+        if self._core.spools:
+            return f"<pre>{title}</pre>"
         return f"<pre>{title}</pre>{self.find().limit(10)._repr_html_()}"
 
     def _ipython_key_completions_(self) -> list[str]:

@@ -29,10 +29,12 @@ from archivedb.errors import (
     CatalogError,
     CatalogOutdatedError,
     ReadOnlyError,
-    StoreError,
+    SpoolError,
 )
 from archivedb.records import Migration
-from archivedb.store.directory import PayloadStore
+from archivedb.store import mounts
+from archivedb.store.directory import INCOMING, PayloadStore
+from archivedb.store.files import make_directory, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +65,12 @@ class Core:
         durable: Whether writing waits for the disk.
         trust: Whether objects are restored that nobody trusted has signed.
         migrate: Whether an older catalog is upgraded.
+        spool: Whether saves go into the spool, and no catalog is used; if left
+            out, where the catalog would lie on a network file system.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of an archive
         self,
         address: Address,
         *,
@@ -74,8 +78,12 @@ class Core:
         durable: bool,
         trust: bool,
         migrate: bool,
+        spool: bool | None = None,
     ) -> None:
         self.address = address
+        if spool is None:
+            spool = not readonly and bool(mounts.network_type(address.catalog))
+        self.spools = spool
         self.readonly = readonly
         self.durable = durable
         self.store = PayloadStore(address.payloads, durable=durable)
@@ -88,7 +96,8 @@ class Core:
         self.local = threading.local()
         self._finalizer: weakref.finalize[..., Core] | None = None
         _open.add(self)
-        self.open()
+        if not self.spools:
+            self.open()
 
     # Opening ------------------------------------------------------------
 
@@ -113,6 +122,7 @@ class Core:
         """
         if self._database is not None:
             return True
+        self.require_catalog()
         try:
             return self._open()
         except OSError as error:
@@ -156,7 +166,13 @@ class Core:
     def _open_database(self) -> Database | None:
         """Return the catalog, or None if there is none, or an empty one."""
         catalog = self.address.catalog
-        if not catalog.is_file() or not catalog.stat().st_size:
+        with typed("look at", catalog):
+            there, is_file = catalog.exists(), catalog.is_file()
+            is_empty = is_file and not catalog.stat().st_size
+        if there and not is_file:
+            msg = f"{catalog} is not a file; name another catalog, or move it away"
+            raise CatalogError(msg)
+        if not is_file or is_empty:
             return None
         database = Database(
             catalog,
@@ -231,15 +247,14 @@ class Core:
 
         """
         self.require_writable()
+        self.require_catalog()
         with self._opening:
             if self._database is not None:
                 return False
             catalog = self.address.catalog
-            try:
-                catalog.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                msg = f"cannot create {catalog.parent}: {error.strerror}"
-                raise StoreError(msg) from error
+            # Before the locks are, which would make them without a sync.
+            for place in (catalog.parent, self.store.root):
+                make_directory(place, durable=self.durable)
             # Two processes may both find nothing; the lock says who begins.
             with self.store.writers_lock():
                 made = self._create_locked()
@@ -267,6 +282,22 @@ class Core:
         if self.readonly:
             msg = f"{self.address} was opened with readonly=True"
             raise ReadOnlyError(msg)
+
+    def require_catalog(self) -> None:
+        """Raise `SpoolError` if the catalog is not used here."""
+        if not self.spools:
+            return
+        kind = mounts.network_type(self.address.catalog)
+        why = f"lies on {kind}, where SQLite is unsafe" if kind else "is not used here"
+        root = str(self.store.root)
+        msg = (
+            f"the catalog {self.address} {why}, and saves are spooled into "
+            f"{self.store.root / INCOMING}. On one host with a local disk open "
+            f"Archive('/local/runs.db', payloads={root!r}), which indexes them and "
+            "does all else; readonly=True reads what is indexed; spool=False uses "
+            "the catalog here, if no other host does"
+        )
+        raise SpoolError(msg)
 
     def require_existing(self) -> None:
         """Raise `ArchiveNotFoundError` if there is nothing to read."""

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archivedb.archive import deriving
+from archivedb.archive.decoding import Hurt, undecodable
 from archivedb.archive.loading import reader_of
-from archivedb.archive.writing.current import refuse_in_batch
+from archivedb.archive.writing.current import current, refuse_in_batch
 from archivedb.archive.writing.editing import held
 from archivedb.archive.writing.indexing import others_of, read_envelope
 from archivedb.archive.writing.recovering import rebuild, unknown
-from archivedb.catalog import dump, reading
-from archivedb.errors import ArchiveError, ModeError, PayloadError
-from archivedb.store import naming
+from archivedb.catalog import checks, dump, reading
+from archivedb.errors import ArchiveError, ModeError
+from archivedb.store import naming, proving
 from archivedb.values.leaves import array_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from archivedb.archive.core import Core
     from archivedb.archive.writing.recovering import Rebuilt
 
 
+Checked = checks.Checked
+"""A payload file that the catalog knows, and its last check."""
+
 PATIENCE = 40
 """How often unsettled writers are waited for, for a twentieth of a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedFile:
-    """A payload file that the catalog knows."""
-
-    file: str
-    size: int
 
 
 class Inspection:
@@ -48,19 +45,53 @@ class Inspection:
         core.require_existing()
         self._core = core
 
-    def indexed(self) -> list[IndexedFile]:
-        """Return every payload file that the catalog knows."""
+    def ledger(self) -> list[Checked]:
+        """Return every payload file that the catalog knows, and its last check."""
         with self._core.reading() as connection:
-            rows = reading.payload_files(connection)
-        return [IndexedFile(file, size) for _, file, size in rows]
+            return checks.ledger(connection)
+
+    @property
+    def records_results(self) -> bool:
+        """Whether what is found can be written into the ledger."""
+        return not self._core.readonly and current(self._core) is None
+
+    def record(self, level: str, results: list[tuple[str, int, str]]) -> bool:
+        """
+        Write results into the ledger: payload uuid, time, and verdict of each.
+
+        Returns:
+            Whether they were: what cannot be written is verified all the same.
+
+        """
+        if not self.records_results:
+            return False
+        try:
+            with self._core.writing() as connection:
+                checks.record(connection, level, results)
+        except ArchiveError:
+            return False
+        return True
+
+    def knows(self, file: str) -> bool:
+        """Return whether the catalog still has a file: it may be deleted."""
+        with self._core.reading() as connection:
+            return checks.knows_file(connection, file)
 
     def still_indexed(self, file: str) -> bool:
-        """Return whether the catalog still knows a file: it may be deleted."""
+        """Return whether the catalog still knows a payload: it may be deleted."""
         parsed = naming.parse(file.rpartition("/")[2])
         if parsed is None:
             return False
         with self._core.reading() as connection:
             return bool(reading.payload_uuids(connection, [parsed.uuid]))
+
+    def find(self, uuid: str) -> str | None:
+        """Return where in the store the payload of this uuid lies, or None."""
+        return self._core.store.find(uuid)
+
+    def prover(self) -> proving.Prover:
+        """Return what proves files, one at a time."""
+        return proving.Prover(self._core.store)
 
     def stored_size(self, file: str) -> int | None:
         """
@@ -75,8 +106,26 @@ class Inspection:
     def is_intact(self, file: str) -> bool:
         """Return whether the bytes of a file are those that its name promises."""
         parsed = naming.parse(file.rpartition("/")[2])
-        with self._core.store.open(file) as source:
-            return parsed is not None and source.digits() == parsed.digits
+        try:
+            with self._core.store.open(file) as source:
+                return parsed is not None and source.digits() == parsed.digits
+        except ArchiveError:
+            return False
+
+    def is_sound(self, file: str) -> bool:
+        """Return whether a file is intact, and says itself that it has this name."""
+        try:
+            with self._core.store.open(file) as source:
+                read_envelope(source)
+        except ArchiveError:
+            return False
+        return self.is_intact(file)
+
+    @staticmethod
+    def is_named(file: str, uuid: str) -> bool:
+        """Return whether a file has the name of the payload of this uuid."""
+        parsed = naming.parse(file.rpartition("/")[2])
+        return parsed is not None and parsed.uuid == uuid
 
     def versions_in(self, file: str) -> list[tuple[str, int, bool]]:
         """
@@ -87,11 +136,11 @@ class Inspection:
         with self._core.reading() as connection:
             return reading.versions_in(connection, file)
 
-    def damaged_paths(self, file: str, name: str, version: int) -> list[str]:
-        """Return which arrays of a version in a file differ from their digests."""
+    def damage(self, file: str, name: str, version: int) -> list[Hurt]:
+        """Return what of a version in a file differs from its digests."""
         with self._core.reading() as connection:
             row = reading.one(connection, name, version)
-        found: list[str] = []
+        found: list[Hurt] = []
         if row is None:
             return found
         try:
@@ -102,21 +151,49 @@ class Inspection:
                         continue
                     try:
                         reader.fetch(node["$array"], node)
-                    except PayloadError:
-                        found.append(path)
-        except ArchiveError:
-            return found
+                    except ArchiveError as error:
+                        found.append(Hurt(path, str(error)))
+                reader.pickle()
+        except ArchiveError as error:
+            found.append(Hurt(None, str(error)))
         return found
 
-    def unindexed(self) -> Iterator[tuple[str, str, str]]:
+    def undecodable(self, file: str) -> list[tuple[str, int | None, Hurt]]:
+        """
+        Decode all that a payload holds, and return what cannot be.
+
+        Nothing in it is run: a stub stands for each object.
+
+        Returns:
+            Name and version of each, and what is wrong.
+
+        """
+        return undecodable(self._core, file)
+
+    def compare(self, payloads: list[str], known: set[str]) -> deriving.Comparison:
+        """Compare all that payloads tell of with the catalog; see `deriving`."""
+        return deriving.compare(self._core, payloads, known)
+
+    def compare_rest(self, known: set[str]) -> deriving.Comparison:
+        """Compare the records that no payload has led to."""
+        rest = deriving.left_out(self._core, known)
+        return deriving.compare_records(self._core, rest)
+
+    def unindexed(
+        self, known: AbstractSet[str] = frozenset()
+    ) -> Iterator[tuple[str, str, str]]:
         """
         Yield the payload files that the catalog does not know.
 
         Each comes with a kind, ``"unindexed"`` or ``"orphaned"``, and why.
+
+        Args:
+            known: Files that it is known to know.
+
         """
         store = self._core.store
         with self._core.reading() as connection:
-            files = unknown(connection, store.files())
+            files = unknown(connection, (f for f in store.files() if f not in known))
         # A writer may be about to tell the catalog, or to remove what it has
         # just deleted.
         for _ in range(PATIENCE):
@@ -159,9 +236,10 @@ class Inspection:
             return "orphaned", "what it holds was deleted, or superseded"
         return "unindexed", "the catalog does not know it"
 
-    def catalog_faults(self) -> list[str]:
+    def catalog_faults(self, *, whole: bool = False) -> list[str]:
         """Return what SQLite itself finds wrong with the catalog."""
-        return self._core.database.quick_check()
+        with self._core.reading() as connection:
+            return checks.faults(connection, whole=whole)
 
     def rebuild(self, progress: Callable[[int, int], None] | None) -> Rebuilt:
         """Rebuild the catalog from the payloads, in one transaction."""

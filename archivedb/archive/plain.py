@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from archivedb.archive.address import user_path
 from archivedb.archive.core import now
 from archivedb.archive.loading import read_value
-from archivedb.archive.writing import saving
+from archivedb.archive.taking.history import History
+from archivedb.archive.writing import recovering, saving
 from archivedb.archive.writing.indexing import read_envelope, read_skeleton
 from archivedb.catalog import reading
+from archivedb.catalog.adopted import Past
 from archivedb.errors import (
     ArchiveError,
     DecodeError,
@@ -27,17 +29,20 @@ from archivedb.errors import (
     PayloadError,
     PayloadMissingError,
     RecordError,
-    StoreError,
 )
 from archivedb.formats import get_format, uuids
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry
 from archivedb.store import naming
+from archivedb.store.files import make_directory
+from archivedb.store.guests import Guests, taking
 from archivedb.store.plain import PlainDirectory
 from archivedb.values.encode import encode
 from archivedb.values.paths import check_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archivedb.archive.core import Core
     from archivedb.formats.envelope import Envelope
     from archivedb.store.files import PayloadFile
@@ -75,11 +80,7 @@ def save(data: Any, path: str | os.PathLike[str], mode: str = "hdf5") -> None:
     """
     form, value = get_format(mode), encode(data)
     directory = PlainDirectory(user_path(path))
-    try:
-        directory.root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"cannot create {path}: {error.strerror}"
-        raise StoreError(msg) from error
+    make_directory(directory.root)
     old = list(directory.files())
     entry = _next_entry(directory, old)
     after = uuids.uuid7_milliseconds(old[-1][:36]) if old else 0
@@ -208,51 +209,72 @@ def adopt(core: Core) -> None:
 
 def _adopt(core: Core) -> None:
     plain = core.address.plain
-    directory = PlainDirectory(plain) if plain else None
-    file = directory.newest() if directory else None
-    if directory is None or file is None or core.readonly:
+    if plain is None or core.readonly or PlainDirectory(plain).newest() is None:
         return
-    with directory.open(file) as source:
-        envelope = read_envelope(source)
+    adopt_from(core, plain, plain.name)
+
+
+def adopt_from(core: Core, place: Path, name: str) -> str | None:
+    """
+    Index the payload in a directory as the next version of a record.
+
+    Args:
+        core: The open archive; made if it is not there.
+        place: The directory.
+        name: The record's name.
+
+    Returns:
+        The record's uuid, or None if the payload is here, or was deleted here.
+
+    """
+    directory = PlainDirectory(place)
+    with _open_newest(directory) as source:
+        file, envelope = source.name, read_envelope(source)
     core.create()
-    name = check_name(directory.root.name)
-    with core.store.name_lock(name):
-        with core.reading() as connection:
-            known = reading.payload_uuids(connection, [envelope.payload])
-            original = envelope.entries[0]
-            # What began anew, below, is known by the payload that it began with.
-            if known or reading.positions(connection, envelope.payload):
-                return
-            deleted = reading.deleted_at(connection, original.record, name)
-            if deleted is not None and original.time <= deleted:
-                return
-            newest = reading.newest(connection, name)
-            entry = _adoption(envelope, name, newest, file)
-            if newest is None and reading.positions(connection, entry.record):
-                # It was deleted or renamed: what was saved since begins anew.
-                entry = replace(entry, record=envelope.payload)
-            length = reading.positions(connection, entry.record)
-        entry = replace(entry, position=length + 1)
-        core.store.take_in(directory.resolve(file), entry.adopted or "")
-        saving.commit(core, "json", [Draft(entry, None)])
+    name = check_name(name)
+    with taking(core.store), core.store.name_lock(name):
+        entry = _adoption(core, envelope, name, file)
+        if entry is None:
+            return None
+        brought = Guests(core.store)
+        assert entry.adopted is not None  # noqa: S101 - it was just named
+        try:
+            brought.take(directory.resolve(file), entry.adopted)
+            saving.commit(core, "json", [Draft(entry, None)])
+        except ArchiveError:
+            with core.writing() as connection:
+                known = not recovering.unknown(connection, [entry.adopted])
+                brought.settle([entry.adopted] if known else [])
+            raise
+        brought.settle([entry.adopted])
+    return entry.record
 
 
-def _adoption(
-    envelope: Envelope, name: str, newest: reading.VersionRow | None, file: str
-) -> Entry:
+def _adoption(core: Core, envelope: Envelope, name: str, file: str) -> Entry | None:
+    """Return the change that adopts a plain payload, or None if none is due."""
+    original = envelope.entries[0]
+    with core.reading() as connection:
+        known = reading.payload_uuids(connection, [envelope.payload])
+        # What began anew, below, is known by the payload that it began with.
+        if known or reading.positions(connection, envelope.payload):
+            return None
+        deleted = reading.deleted_at(connection, original.record, name)
+        if deleted is not None and original.time <= deleted:
+            return None
+        newest = reading.newest(connection, name)
+        record = original.record if newest is None else newest.uuid
+        if newest is None and reading.positions(connection, record):
+            # It was deleted or renamed: what was saved since begins anew.
+            record = envelope.payload
+        length = reading.positions(connection, record)
     parsed = naming.parse(file)
     assert parsed is not None  # noqa: S101 - the directory has looked
-    entry = envelope.entries[0]
+    past = Past("save", original.time, original.version, parsed.relative, 0, None)
+    history = History(record, name, [past], lambda _: original)
     return replace(
-        entry,
-        kind="adopt",
+        history.adoption(0),
+        record=record,
         name=name,
-        record=entry.record if newest is None else newest.uuid,
+        position=length + 1,
         version=1 if newest is None else newest.version + 1,
-        adopted=parsed.relative,
-        # Of what else it says, a stranger's may say anything.
-        path=None,
-        drops=(),
-        frees=(),
-        name_before=None,
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from archivedb.catalog import schema
+from archivedb.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +65,7 @@ class Database:
         self._copy: tuple[int, Path] | None = None
         self._uri = f"file:{quote(os.fsencode(path))}"
         self._identity: tuple[int, ...] | None = None
+        _require_own_side_files(path)
         if readonly:
             # Before it is read: what changes meanwhile is read once more.
             self.is_replaced()
@@ -148,8 +151,8 @@ class Database:
     def _checkpoint(self, connection: Connection) -> None:
         try:
             size = Path(f"{self.path}-wal").stat().st_size
-        except FileNotFoundError:
-            return
+        except OSError:
+            return  # what was committed is, and the log may wait
         if size < self._checkpoint_at:
             return
         raw: Any = connection.connection.dbapi_connection
@@ -167,6 +170,9 @@ class Database:
         except (DBAPIError, sqlite3.Error) as error:
             original = error.orig if isinstance(error, DBAPIError) else error
             raise schema.unusable(str(self.path), original) from error
+        except UnicodeDecodeError as error:
+            # SQLite tells of damage in words from the file, which may be no text.
+            raise schema.unusable(str(self.path), error) from error
 
     def is_empty(self) -> bool:
         """Return what `schema.is_empty` returns."""
@@ -190,16 +196,6 @@ class Database:
         with self.reading() as connection:
             schema.require_current(connection)
 
-    def quick_check(self) -> list[str]:
-        """Return what SQLite itself finds wrong with the file."""
-        with self._typed(), self.engine.connect() as connection:
-            raw: Any = connection.connection.dbapi_connection
-            rows = raw.execute("PRAGMA quick_check(20)").fetchall()
-            found = [str(row[0]) for row in rows if row[0] != "ok"]
-            for table, rowid, parent, _ in raw.execute("PRAGMA foreign_key_check"):
-                found.append(f"{table} row {rowid} refers to a missing {parent}")
-            return found
-
     def close_idle(self) -> None:
         """
         Close every connection that nobody is using.
@@ -217,11 +213,30 @@ class Database:
             self._copy = None
 
 
+def _require_own_side_files(path: Path) -> None:
+    """Raise if SQLite would write through a link, or wait at a pipe."""
+    for ending in ("-wal", "-shm", "-journal"):
+        beside = Path(f"{path}{ending}")
+        try:
+            mode = beside.lstat().st_mode
+        except OSError:
+            continue
+        if not stat.S_ISREG(mode):
+            msg = (
+                f"{beside} is not a file of SQLite's; move it away, and open the "
+                "archive again"
+            )
+            raise CatalogError(msg)
+
+
 def _identity(path: Path, *, contents: bool) -> tuple[int, ...] | None:
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        msg = f"cannot look at the catalog {path}: {error.strerror}"
+        raise CatalogError(msg) from error
     if not contents:
         return status.st_dev, status.st_ino
     try:

@@ -612,6 +612,37 @@ def positions(connection: Connection, uuid: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+def is_deleted_after(connection: Connection, uuid: str, position: int) -> bool:
+    """Return whether a record was deleted at a position, or after it."""
+    statement = select(record.id).where(
+        record.uuid == uuid, record.deleted, record.positions >= position
+    )
+    return connection.execute(statement).first() is not None
+
+
+def has_change(connection: Connection, uuid: str, position: int) -> bool:
+    """Return whether a change has this place in a record's history."""
+    change = tables.change.c
+    statement = (
+        select(change.id)
+        .join(tables.record, record.id == change.record_id)
+        .where(record.uuid == uuid, change.position == position)
+    )
+    return connection.execute(statement).first() is not None
+
+
+def prune_files(connection: Connection, uuid: str, after: int) -> list[str]:
+    """Return the payloads of the prunes of a record after some position."""
+    change = tables.change.c
+    statement = (
+        select(payload.file)
+        .join(tables.change, change.payload_id == payload.id)
+        .join(tables.record, record.id == change.record_id)
+        .where(record.uuid == uuid, change.kind == "prune", change.position > after)
+    )
+    return list(connection.execute(statement).scalars())
+
+
 def total_versions(connection: Connection) -> int:
     """Return how many versions there are."""
     statement = select(func.count()).select_from(tables.version)

@@ -246,7 +246,8 @@ def unusable(address: str, error: object) -> CatalogError:
     """Return the error for a catalog that SQLite cannot use."""
     # The low byte is the error, the rest says more of it.
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    if damaged or isinstance(error, UnicodeDecodeError):
         return CatalogDamagedError(
             f"the catalog {address} is damaged: {error}; "
             "`archivedb reindex` rebuilds it from the payloads"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import os
 import re
 import shlex
@@ -36,9 +37,19 @@ COMMANDS = (
     "prune",
     "compact",
     "export",
+    "import",
+    "pull",
+    "ingest",
     "trust",
     "verify",
+    "salvage",
+    "repair",
     "reindex",
+    "gc",
+    "backup",
+    "du",
+    "stats",
+    "doctor",
     "migrate",
 )
 """The order of the help page, which is that of a day's work."""
@@ -104,9 +115,11 @@ class _Commands(MutableMapping[str, Any]):
         if name not in COMMANDS:
             raise KeyError(name)
         if name not in self._built:
-            module = import_module(f"archivedb.cli.{name}")
+            # `import` is a word of Python's, and so no name of a function.
+            own = f"{name}_" if keyword.iskeyword(name) else name
+            module = import_module(f"archivedb.cli.{own}")
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            function = getattr(module, name)
+            function = getattr(module, own)
             single.command(name, cls=Command, help=_help(function.__doc__))(function)
             self._built[name] = typer.main.get_command(single)
         return self._built[name]

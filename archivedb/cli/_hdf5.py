@@ -15,6 +15,10 @@ from archivedb.errors import ArchiveError
 
 NAMED = 8
 """Attributes that the note names."""
+EMPTY = 1 << 28
+"""The bytes of a dataset about which nothing is asked."""
+RATIO = 1100
+"""How much larger values may be than what the file holds: zlib reaches 1,030."""
 
 
 def read_hdf5(stream: BinaryIO, name: str) -> dict[str, Any]:
@@ -37,8 +41,10 @@ def read_hdf5(stream: BinaryIO, name: str) -> dict[str, Any]:
     left_out: list[str] = []
     with file:
         try:
+            # Before anything is followed, since a soft link may lead through one.
+            _require_no_external(file)
             data = _read_tree(file, left_out)
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, MemoryError, ValueError) as error:
             raise ArchiveError(f"{name} cannot be read: {error}") from error
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
@@ -80,10 +86,6 @@ def _attributes(item: Any) -> Iterator[str]:
 
 
 def _member(group: Any, key: str, path: str) -> Any:
-    link = group.get(key, getlink=True)
-    if isinstance(link, h5py.ExternalLink):
-        # Nobody who saves this file asked for that one.
-        raise ArchiveError(f"{path} is a link into another file, {link.filename}")
     item = group.get(key)
     if item is None:
         raise ArchiveError(f"{path} is a link that leads nowhere")
@@ -92,8 +94,38 @@ def _member(group: Any, key: str, path: str) -> Any:
     return item
 
 
+def _require_no_external(file: Any) -> None:
+    """Raise if any link leads into another file."""
+
+    def external(path: str, link: Any) -> tuple[str, str] | None:
+        return (path, link.filename) if isinstance(link, h5py.ExternalLink) else None
+
+    found = file.visititems_links(external)
+    if found is not None:
+        # Nobody who saves this file asked for that one.
+        raise ArchiveError("/{} is a link into another file, {}".format(*found))
+
+
+def _require_own_data(dataset: Any, path: str) -> None:
+    """Raise if a dataset's values are another file's, or are next to none."""
+    others = [name for name, _, _ in dataset.external or ()]
+    if dataset.is_virtual:
+        sources = dataset.virtual_sources()
+        others += [each.file_name for each in sources if each.file_name != "."]
+    if others:
+        raise ArchiveError(f"{path} has its values in another file, {others[0]}")
+    stored = dataset.id.get_storage_size()
+    if not dataset.is_virtual and dataset.nbytes > max(EMPTY, RATIO * stored):
+        raise ArchiveError(
+            f"{path} claims {dataset.nbytes} bytes, and the file holds {stored} of "
+            "them; read it with h5py if that is right"
+        )
+
+
 def _value(dataset: Any, path: str) -> Any:
     dtype = dataset.dtype
+    if dataset.shape is not None:
+        _require_own_data(dataset, path)
     if dataset.shape is None:
         return None
     text = h5py.check_string_dtype(dtype)

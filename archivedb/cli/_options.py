@@ -22,6 +22,11 @@ def check_text(text: str) -> str:
     return text
 
 
+def check_optional(text: str | None) -> str | None:
+    """Refuse bytes that are no text, where there may be nothing."""
+    return None if text is None else check_text(text)
+
+
 def check_texts(texts: Any) -> Any:
     """Refuse bytes that are no text in any of several."""
     for text in texts or ():

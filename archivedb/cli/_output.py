@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archivedb.cli import _json
 from archivedb.records import Deletion, Finding, Record, readable_size
+
+if TYPE_CHECKING:
+    from archivedb.archive.taking.outcome import Taken
 
 # Whatever a terminal may take for a command rather than for text, and what
 # reverses the direction of the rest of the line.
@@ -207,9 +210,13 @@ def record_columns(record: Record) -> tuple[str, ...]:
 def record_line(record: Record) -> str:
     """Return what a save made, on one line."""
     return (
-        f"{record.name}  version {record.version}  {record.mode}  "
+        f"{record.name}  {_version(record)}  {record.mode}  "
         f"{readable_size(record.size)}  {record.digest}"
     )
+
+
+def _version(record: Record) -> str:
+    return f"version {record.version}" if record.version else "spooled"
 
 
 def findings(found: Iterable[Finding]) -> None:
@@ -232,3 +239,13 @@ def deletion(done: Deletion, *, json: bool) -> None:
         return
     lines(f"removed {removed}" for removed in done.names)
     note(f"freed {readable_size(done.freed)}")
+
+
+def taken(verb: str, done: Taken, *, json: bool) -> None:
+    """Print what was taken in from elsewhere, and what was left."""
+    if json:
+        print_json(document(done))
+        return
+    for left in done.left:
+        note(str(left))
+    line(f"{verb} {done.summary()}")

@@ -19,7 +19,7 @@ INTERVAL = 0.05
 
 @contextmanager
 def progress(
-    label: str, unit: Literal["bytes", "payloads", "versions"]
+    label: str, unit: Literal["bytes", "payloads", "records", "versions"]
 ) -> Iterator[Report | None]:
     """
     Yield what takes (done, total) and shows it with its rate and what is left.

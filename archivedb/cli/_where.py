@@ -99,7 +99,7 @@ def _opened(
     from archivedb import Archive
 
     with Archive(where, trust=trust, readonly=readonly) as archive:
-        if not archive.exists:
+        if not archive.spools and not archive.exists:
             raise ArchiveNotFoundError(
                 f"there is no archive at {where}; create one with "
                 f"`archivedb init {where}`"

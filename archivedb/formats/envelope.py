@@ -255,6 +255,8 @@ class Entry:
         path: For an append, where the array stands that the content extends.
         drops: For a prune, the versions that it removes.
         name_before: For a rename, the name until then.
+        origins: For a delete or a prune, what it removed that other archives or
+            a spool may hold, too, so that it is not adopted again.
 
     """
 
@@ -273,6 +275,7 @@ class Entry:
     path: str | None = None
     drops: tuple[int, ...] = ()
     name_before: str | None = None
+    origins: tuple[str, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON; what is empty is left out."""
@@ -293,6 +296,7 @@ class Entry:
             "path": self.path,
             "drops": list(self.drops),
             "name_before": self.name_before,
+            "origins": list(self.origins),
             "content": None if self.content is None else self.content.tree(),
         }
         tree.update((key, value) for key, value in more.items() if value or value == "")
@@ -320,6 +324,7 @@ class Entry:
             path=None if path is None else _text(path),
             drops=tuple(map(_count, tree.get("drops", ()))),
             name_before=None if before is None else _text(before),
+            origins=tuple(map(_text, tree.get("origins", ()))),
         )
 
 
@@ -388,7 +393,7 @@ class Envelope:
             entries = tuple(map(Entry.of, changes))
             if archive is not None:
                 for entry in entries:
-                    _require_sound(entry)
+                    require_sound(entry)
             return cls(
                 archive=None if archive is None else _text(archive),
                 payload=_text(tree["payload"]),
@@ -432,8 +437,14 @@ def _with_provenance(change: dict[str, Any], shared: list[Any]) -> dict[str, Any
     return {**change, "provenance": shared[_count(number)]}
 
 
-def _require_sound(entry: Entry) -> None:
-    """Raise unless a catalog can hold a change: one must not shut out the rest."""
+def require_sound(entry: Entry) -> None:
+    """
+    Raise unless a catalog can hold a change: one must not shut out the rest.
+
+    Raises:
+        ValueError: It cannot.
+
+    """
     try:
         check_name(entry.name)
         if entry.kind == "rename":

@@ -1,41 +1,46 @@
 """
-Compare catalog and payloads in both directions, and change nothing.
+Compare catalog and payloads in both directions, and change no data.
 
-``quick`` looks at presence and sizes, ``full`` at every byte.
+``quick`` looks at presence and sizes, ``full`` at every byte, ``deep`` decodes
+every payload and compares the catalog with it, row by row.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archivedb.errors import CatalogError, PayloadError, StoreError
+from archivedb.errors import ArchiveError, CatalogError, ModeError
+from archivedb.integrity import asked, findings
+from archivedb.integrity.findings import finding
+from archivedb.integrity.ledger import LEVELS, SOUND, Ledger, due
 from archivedb.records import Finding, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import timedelta
 
     from archivedb.archive import Archive
-    from archivedb.archive.inspection import IndexedFile, Inspection
+    from archivedb.archive.deriving import Comparison
+    from archivedb.archive.inspection import Checked, Inspection
 
-LEVELS = ("quick", "full")
+_FILES, _BYTES = 64, 8 << 20
+"""What a worker takes at a time: handing one over takes as long as a small file."""
 
-_ADVICE = {
-    "missing": "restore the file from a backup; the record cannot be loaded",
-    "truncated": "restore the file from a backup; what is left cannot be trusted",
-    "corrupt": "restore the file from a backup; load refuses what is damaged in it",
-    "misindexed": "run `archivedb reindex`",
-    "unindexed": "run `archivedb reindex`: it counts, and nothing is lost",
-    "orphaned": "this archive does not need it",
-}
+_COMPARED = 256
+"""Payloads whose records are compared together: what memory holds at a time."""
 
 
-def verify(
+def verify(  # noqa: PLR0913 - each is what somebody asks for
     archive: Archive,
     level: str = "full",
     *,
+    sample: str | float | None = None,
+    max_age: str | float | timedelta | None = None,
+    max_duration: str | float | timedelta | None = None,
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -44,124 +49,285 @@ def verify(
 
     Args:
         archive: The archive.
-        level: ``"quick"`` or ``"full"``.
+        level: ``"quick"``, ``"full"`` or ``"deep"``.
+        sample: Which part of all payloads, as ``"5%"`` or 0.05.
+        max_age: Leave out what was checked since; ``"30d"``, seconds, a timedelta.
+        max_duration: Stop after this time.
         jobs: How many files are read at once; one a core if left out.
         progress: Called with the bytes done, and how many there are.
 
     Raises:
-        ValueError: There is no such level.
+        ValueError: There is no such level, or no such part or time.
         ArchiveNotFoundError: There is no archive.
+        KeyboardInterrupt: It was interrupted; says how to go on.
 
     """
     if level not in LEVELS:
         msg = f"the levels are {', '.join(LEVELS)}, not {level!r}"
         raise ValueError(msg)
-    begun = time.monotonic()
+    part = asked.fraction(sample)
+    age = asked.seconds(max_age, "max_age")
+    limit = asked.seconds(max_duration, "max_duration")
+    chosen = any(each is not None for each in (part, age, limit))
     inspection = archive.inspect()
-    findings = [
-        _finding("misindexed", f"the catalog: {fault}")
-        for fault in inspection.catalog_faults()
-    ]
+    run = _Run(inspection, level, jobs, chosen=chosen, limit=limit)
+    run.check_catalog()
     # Rows first: a save writes the file before the row, so every row that is
     # read here has its file already.
-    indexed = inspection.indexed()
-    total = sum(each.size for each in indexed)
-    done = 0
-    for size, found in _check_all(inspection, indexed, level, jobs):
-        findings += found
-        done += size
-        if progress is not None:
-            progress(done, total)
-    for file, kind, detail in inspection.unindexed():
-        findings.append(_finding(kind, detail, file=file))
+    known = inspection.ledger()
+    wanted = due(known, level, part, age) if chosen else known
+    try:
+        run.check_files(wanted, progress)
+        if not chosen:
+            run.check_rest()
+    except KeyboardInterrupt:
+        run.ledger.flush()
+        raise KeyboardInterrupt(_go_on(run, len(wanted))) from None
+    run.ledger.flush()
+    run.check_unindexed(known)
     return Report(
         level=level,
-        payloads=len(indexed),
-        bytes=done if level == "full" else 0,
-        seconds=time.monotonic() - begun,
-        findings=tuple(findings),
+        payloads=run.checked,
+        bytes=run.bytes if level != "quick" else 0,
+        seconds=time.monotonic() - run.begun,
+        findings=tuple(run.findings),
+        known=len(known),
+        oldest=run.ledger.oldest(known),
+        finished=run.checked == len(wanted),
     )
 
 
-def _check_all(
-    inspection: Inspection, indexed: list[IndexedFile], level: str, jobs: int | None
-) -> Iterator[tuple[int, list[Finding]]]:
-    if level == "quick":
-        for each in indexed:
-            yield each.size, _presence(inspection, each)
-        return
-    workers = jobs or os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: set[Future[tuple[int, list[Finding]]]] = set()
+def _go_on(run: _Run, wanted: int) -> str:
+    """Return how to go on with what was interrupted."""
+    done = f"{run.checked:,} of {wanted:,} payloads were checked"
+    if not run.ledger.recorded:
+        return f"{done}, and none recorded: the archive is read-only"
+    return (
+        f"{done}, and recorded: `archivedb verify --level {run.level} --max-age 1d` "
+        "goes on with the others"
+    )
+
+
+class _Run:
+    """One run of verify, and what it has found so far."""
+
+    def __init__(
+        self,
+        inspection: Inspection,
+        level: str,
+        jobs: int | None,
+        *,
+        chosen: bool,
+        limit: float | None,
+    ) -> None:
+        self.begun = time.monotonic()
+        self.level = level
+        self.findings: list[Finding] = []
+        self.checked = self.bytes = 0
+        self.ledger = Ledger(inspection, level, chosen=chosen)
+        self._inspection = inspection
+        self._workers = jobs or os.cpu_count() or 1
+        self._until = None if limit is None else self.begun + limit
+        self._local = threading.local()
+        self._bad: set[str] = set()
+        self._compared: set[str] = set()
+
+    # The catalog --------------------------------------------------------
+
+    def check_catalog(self) -> None:
+        """Ask SQLite what is wrong with its file."""
+        for fault in self._inspection.catalog_faults(whole=self.level == "deep"):
+            self.findings.append(finding("misindexed", f"the catalog: {fault}"))
+            # What is broken is not written to.
+            self.ledger.recorded = False
+
+    def check_rest(self) -> None:
+        """Compare the records that no payload has led to."""
+        if self.level == "deep":
+            self._judge(lambda: self._inspection.compare_rest(self._compared), ())
+
+    def check_unindexed(self, known: list[Checked]) -> None:
+        """Look for payloads that the catalog does not know."""
+        # Only those under the right name: another may be what a row has lost.
+        named = self._inspection.is_named
+        files = {each.file for each in known if named(each.file, each.uuid)}
+        for file, kind, detail in self._inspection.unindexed(files):
+            self.findings.append(finding(kind, detail, file=file))
+
+    def _compare(self, some: list[tuple[Checked, str]]) -> None:
+        """Compare the records of some payloads, and note what came of these."""
+        uuids = [each.uuid for each, _ in some]
+        agree = self._judge(
+            lambda: self._inspection.compare(uuids, self._compared),
+            [each for each, _ in some],
+        )
+        for each, verdict in some:
+            # One whose records differ is due again: nothing is put to rest.
+            self.ledger.add(each, verdict if agree else "misindexed")
+
+    def _judge(
+        self, compare: Callable[[], Comparison], checked: Iterable[Checked]
+    ) -> bool:
         try:
-            for each in indexed:
-                waiting.add(pool.submit(_check, inspection, each))
-                if len(waiting) > 4 * workers:
-                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        yield future.result()
-            for future in waiting:
-                yield future.result()
-        finally:
-            # On Ctrl-C, what has not begun need not begin.
-            pool.shutdown(cancel_futures=True)
+            done = compare()
+        except CatalogError as error:
+            self.findings.append(finding("misindexed", str(error)))
+            return False
+        self._compared |= done.compared
+        for record in done.misindexed:
+            self.findings += findings.misindexed(record)
+        known = {each.file for each in checked} | self._bad
+        for file in sorted(done.unreadable - known):
+            # Of a record of which but a part was to be checked.
+            self._bad.add(file)
+            self.findings += self._unreadable(file)
+        return not done.misindexed
 
-
-def _check(inspection: Inspection, each: IndexedFile) -> tuple[int, list[Finding]]:
-    found = _presence(inspection, each)
-    if found:
-        return each.size, found
-    try:
-        # Read once more before it is called damaged: cables fail, too.
-        sound = inspection.is_intact(each.file) or inspection.is_intact(each.file)
-        detail = "its bytes are not those that were saved"
-    except (PayloadError, StoreError) as error:
-        sound, detail = False, str(error)
-    if sound or not inspection.still_indexed(each.file):
-        return each.size, []
-    return each.size, _about(inspection, "corrupt", each.file, detail)
-
-
-def _presence(inspection: Inspection, each: IndexedFile) -> list[Finding]:
-    try:
-        size = inspection.stored_size(each.file)
-    except CatalogError as error:
-        return _about(inspection, "misindexed", each.file, str(error))
-    if size == each.size or not inspection.still_indexed(each.file):
+    def _unreadable(self, file: str) -> list[Finding]:
+        for each in self._inspection.ledger():
+            if each.file == file:
+                return self._check(each)
         return []
-    if size is None:
-        return _about(inspection, "missing", each.file, "no file is there")
-    detail = f"it has {size} bytes, and had {each.size}"
-    kind = "truncated" if size < each.size else "corrupt"
-    return _about(inspection, kind, each.file, detail)
+
+    # Files --------------------------------------------------------------
+
+    def check_files(
+        self, wanted: list[Checked], progress: Callable[[int, int], None] | None
+    ) -> None:
+        """Check payload files, as many as there is time for."""
+        total = sum(_size(each) for each in wanted)
+        waiting: list[tuple[Checked, str]] = []
+        for each, found in self._check_all(wanted):
+            self.findings += found
+            self.checked += 1
+            self.bytes += _size(each)
+            if found:
+                self._bad.add(each.file)
+            verdict = found[0].kind if found else SOUND
+            if self.level == "deep":
+                waiting.append((each, verdict))
+                if len(waiting) >= _COMPARED:
+                    self._compare(waiting)
+                    waiting = []
+            else:
+                self.ledger.add(each, verdict)
+            if progress is not None:
+                progress(self.bytes, total)
+        if waiting:
+            self._compare(waiting)
+
+    def _is_up(self) -> bool:
+        return self._until is not None and time.monotonic() > self._until
+
+    def _check_all(
+        self, wanted: list[Checked]
+    ) -> Iterator[tuple[Checked, list[Finding]]]:
+        if self.level == "quick":
+            for each in wanted:
+                if self._is_up():
+                    return
+                yield each, self._presence(each)
+            return
+        with ThreadPoolExecutor(self._workers) as pool:
+            waiting: set[Future[list[tuple[Checked, list[Finding]]]]] = set()
+            try:
+                for some in _portions(wanted, self.level):
+                    if self._is_up():
+                        break
+                    waiting.add(pool.submit(self._check_some, some))
+                    if len(waiting) > 2 * self._workers:
+                        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                        for future in finished:
+                            yield from future.result()
+                for future in waiting:
+                    yield from future.result()
+            finally:
+                # On Ctrl-C, what has not begun need not begin.
+                pool.shutdown(cancel_futures=True)
+
+    def _check_some(self, some: list[Checked]) -> list[tuple[Checked, list[Finding]]]:
+        done: list[tuple[Checked, list[Finding]]] = []
+        for each in some:
+            if done and self._is_up():
+                break
+            done.append((each, self._check(each)))
+        return done
+
+    def _proves(self, each: Checked) -> bool:
+        if not hasattr(self._local, "prover"):
+            self._local.prover = self._inspection.prover()
+        return bool(self._local.prover.proves(each.file, each.size))
+
+    def _check(self, each: Checked) -> list[Finding]:
+        if self.level == "quick" or not self._proves(each):
+            found = self._presence(each)
+            if found or self.level == "quick":
+                return found
+            # Read once more before it is called damaged: cables fail, too.
+            if not self._proves(each):
+                return self._corrupt(each)
+        return self._decode(each) if self.level == "deep" else []
+
+    def _corrupt(self, each: Checked) -> list[Finding]:
+        if not self._inspection.knows(each.file):
+            return []
+        detail = "its bytes are not those that were saved"
+        return findings.of_file(self._inspection, "corrupt", each.file, detail)
+
+    def _decode(self, each: Checked) -> list[Finding]:
+        try:
+            return findings.undecodable(self._inspection, each.file)
+        except ModeError as error:
+            return [finding("undecodable", str(error), file=each.file)]
+        except ArchiveError as error:
+            if not self._inspection.knows(each.file):
+                return []
+            return findings.of_file(
+                self._inspection, "undecodable", each.file, str(error)
+            )
+
+    def _presence(self, each: Checked) -> list[Finding]:
+        inspection, file = self._inspection, each.file
+        try:
+            size = inspection.stored_size(file)
+        except CatalogError as error:
+            return findings.of_file(inspection, "misindexed", file, str(error))
+        if not inspection.is_named(file, each.uuid):
+            detail = f"the catalog says that it is {each.uuid}"
+            return findings.of_file(inspection, "misindexed", file, detail)
+        if size == each.size or not inspection.knows(file):
+            return []
+        if size is None:
+            where = inspection.find(each.uuid)
+            if where is None or where == file:
+                detail = "no file is there"
+                return findings.of_file(inspection, "missing", file, detail)
+            detail = f"no file is there; the payload lies at {where}"
+            kind = "misindexed" if inspection.is_sound(where) else "missing"
+            return findings.of_file(inspection, kind, file, detail)
+        if inspection.is_intact(file):
+            detail = f"the catalog says that it has {each.size} bytes, not {size}"
+            return findings.of_file(inspection, "misindexed", file, detail)
+        detail = f"it has {size} bytes, and had {each.size}"
+        kind = "truncated" if size < _size(each) else "corrupt"
+        return findings.of_file(inspection, kind, file, detail)
 
 
-def _about(inspection: Inspection, kind: str, file: str, detail: str) -> list[Finding]:
-    """Return a finding for each version that a file holds, or one without."""
-    holds = inspection.versions_in(file)
-    if not holds:
-        return [_finding(kind, detail, file=file)]
-    found = []
-    for name, version, own in holds:
-        damaged = []
-        if kind == "corrupt":
-            damaged = inspection.damaged_paths(file, name, version)
-            if not (damaged or own):
-                continue  # what it shares with the file is sound
-        found += [
-            _finding(kind, detail, file=file, record=(name, version), path=path or None)
-            for path in damaged or [""]
-        ]
-    return found or [_finding(kind, detail, file=file)]
+def _size(each: Checked) -> int:
+    size: Any = each.size  # which may have been altered
+    return size if isinstance(size, int) else 0
 
 
-def _finding(
-    kind: str,
-    detail: str,
-    *,
-    file: str | None = None,
-    record: tuple[str, int] | None = None,
-    path: str | None = None,
-) -> Finding:
-    name, version = record or (None, None)
-    return Finding(kind, name, version, path, file, detail, _ADVICE[kind])
+def _portions(wanted: list[Checked], level: str) -> Iterator[list[Checked]]:
+    """Yield what a worker takes at a time."""
+    most = 1 if level == "deep" else _FILES
+    portion: list[Checked] = []
+    size = 0
+    for each in wanted:
+        portion.append(each)
+        size += _size(each)
+        if len(portion) >= most or size >= _BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion

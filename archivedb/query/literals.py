@@ -69,7 +69,10 @@ def literal(value: Any, what: str, depth: int = 0) -> Any:
             "and cannot be compared"
         ) from None
     # Any other class might do anything when it is asked.
-    if type(value).__module__.partition(".")[0] == "pandas" and value.ndim == 1:
+    if (
+        type(value).__module__.partition(".")[0] == "pandas"
+        and getattr(value, "ndim", 0) == 1
+    ):
         return _list(value.tolist(), what, depth)  # a Series, an Index
     kind = type(value).__name__
     if isinstance(value, Iterator):

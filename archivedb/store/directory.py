@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archivedb.errors import CatalogEntryError, CatalogError
 from archivedb.store import locks, naming
-from archivedb.store.files import PayloadFile, sync_directory, typed
+from archivedb.store.arrival import Arrival
+from archivedb.store.files import PayloadFile, require_own, sync_directory, typed
 from archivedb.store.pending import Pending
 
 if TYPE_CHECKING:
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 IDENTITY = "archive.json"
 TEMPORARY = "tmp"
 LOCKS = "locks"
+INCOMING = "incoming"
+QUARANTINE = "quarantine"
+"""Where damaged payloads are kept aside; see `quarantine`."""
+GUEST = ".guest"
+"""What ends the second names of payloads that came from elsewhere."""
+
+# Neither through a link, nor waiting at a pipe.
+_AS_IT_IS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_IDENTITY_BYTES = 1 << 16
 
 
 class PayloadStore:
@@ -69,11 +78,11 @@ class PayloadStore:
     def _says(self, key: str) -> str | None:
         path = self.root / IDENTITY
         try:
-            said = json.loads(path.read_text()).get(key)
+            said = json.loads(_small_text(path)).get(key)
             return None if said is None else str(said)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             msg = (
                 f"{path} does not say whose payloads these are: {error}; remove it, "
                 "and it is made anew from the payloads"
@@ -93,9 +102,14 @@ class PayloadStore:
             (self.root / LOCKS).mkdir(exist_ok=True)
             path = self.root / IDENTITY
             temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps(said) + "\n")
-            if self.durable:
-                with temporary.open("rb") as file:
+            # Where a link was planted it is replaced, never written through.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _AS_IT_IS
+            if temporary.is_symlink() or temporary.is_fifo():
+                temporary.unlink(missing_ok=True)
+            with open(os.open(temporary, flags, 0o666), "w") as file:
+                file.write(json.dumps(said) + "\n")
+                file.flush()
+                if self.durable:
                     os.fsync(file.fileno())
             temporary.replace(path)
             if self.durable:
@@ -107,12 +121,14 @@ class PayloadStore:
     @contextmanager
     def name_lock(self, name: str) -> Iterator[None]:
         """Hold the lock that fixes a record's position in its history."""
+        require_own(self.root / LOCKS)
         with locks.file_lock(self.root / LOCKS / locks.stripe(name)):
             yield
 
     @contextmanager
     def writers_lock(self) -> Iterator[None]:
         """Hold the lock under which the catalog is written."""
+        require_own(self.root / LOCKS)
         with locks.file_lock(self.root / LOCKS / "catalog"):
             yield
 
@@ -132,28 +148,9 @@ class PayloadStore:
         """Begin a payload."""
         return Pending(self, uuid, suffix)
 
-    def take_in(self, source: Path, file: str) -> None:
-        """
-        Give a payload that lies elsewhere a place in the store, durably.
-
-        Args:
-            source: Where it lies; it stays there.
-            file: Its name in the store.
-
-        """
-        target = self.resolve(file)
-        with typed("write", target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}")
-            temporary.unlink(missing_ok=True)
-            shutil.copyfile(source, temporary)
-            if self.durable:
-                with temporary.open("rb") as copied:
-                    os.fsync(copied.fileno())
-            temporary.replace(target)
-            if self.durable:
-                sync_directory(target.parent)
-                sync_directory(self.root)
+    def receive(self, file: str) -> Arrival:
+        """Begin to take in a copy of a payload; see `Arrival`."""
+        return Arrival(self, file)
 
     def remove(self, file: str) -> int:
         """Remove a payload file and return how many bytes that freed."""
@@ -181,7 +178,9 @@ class PayloadStore:
         if parsed is None or directory != parsed.uuid[-2:]:
             msg = f"{file!r} is no payload's name; run `archivedb reindex`"
             raise CatalogEntryError(msg)
-        if (self.root / directory).is_symlink():
+        with typed("look at", self.root / directory):
+            linked = (self.root / directory).is_symlink()
+        if linked:
             msg = f"{self.root / directory} is a link, which may lead anywhere"
             raise CatalogEntryError(msg)
         return self.root / file
@@ -192,10 +191,12 @@ class PayloadStore:
 
     def size(self, file: str) -> int | None:
         """Return the bytes of a payload, or None if no file is there."""
-        try:
-            status = self.resolve(file).lstat()
-        except FileNotFoundError:
-            return None
+        path = self.resolve(file)
+        with typed("look at", path):
+            try:
+                status = path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def files(self) -> Iterator[str]:
@@ -205,15 +206,16 @@ class PayloadStore:
 
     def shards(self) -> list[str]:
         """Return the directories that hold payloads."""
-        try:
-            entries = sorted(os.scandir(self.root), key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return []
-        return [
-            entry.name
-            for entry in entries
-            if len(entry.name) == 2 and entry.is_dir(follow_symlinks=False)  # noqa: PLR2004
-        ]
+        with typed("list", self.root):
+            try:
+                entries = sorted(os.scandir(self.root), key=lambda entry: entry.name)
+            except FileNotFoundError:
+                return []
+            return [
+                entry.name
+                for entry in entries
+                if len(entry.name) == 2 and entry.is_dir(follow_symlinks=False)  # noqa: PLR2004
+            ]
 
     def shard_files(self, shard: str) -> Iterator[str]:
         """Yield the payloads of one directory, oldest first."""
@@ -222,29 +224,44 @@ class PayloadStore:
                 yield f"{shard}/{name}"
 
     def _shard_names(self, shard: str) -> Iterator[tuple[str, bool]]:
-        try:
-            names = sorted(os.listdir(self.root / shard))
-        except (FileNotFoundError, NotADirectoryError):
-            return
+        with typed("list", self.root / shard):
+            try:
+                if (self.root / shard).is_symlink():
+                    return
+                names = sorted(os.listdir(self.root / shard))
+            except (FileNotFoundError, NotADirectoryError):
+                return
         for name in names:
             parsed = naming.parse(name)
             yield name, parsed is not None and parsed.uuid[-2:] == shard
 
     def strangers(self) -> Iterator[str]:
         """Yield what lies in the store without belonging there."""
-        names = sorted(os.listdir(self.root))
+        with typed("list", self.root):
+            names = sorted(os.listdir(self.root))
         shards = self.shards()  # after: one may have been made meanwhile
         for name in names:
-            if name not in (IDENTITY, TEMPORARY, LOCKS, *shards):
+            if name not in shards and not self._is_own(name):
                 yield name
         for shard in shards:
             for name, is_payload in self._shard_names(shard):
                 if not is_payload:
                     yield f"{shard}/{name}"
 
+    def _is_own(self, name: str) -> bool:
+        """Return whether what has one of the store's own names is what it says."""
+        if name not in (IDENTITY, TEMPORARY, LOCKS, INCOMING, QUARANTINE):
+            return False
+        try:
+            mode = (self.root / name).lstat().st_mode
+        except FileNotFoundError:
+            return True
+        return stat.S_ISREG(mode) if name == IDENTITY else stat.S_ISDIR(mode)
+
     def shard_times(self) -> dict[str, float]:
         """Return when a name was last added to, or removed from, each directory."""
-        return {s: (self.root / s).stat().st_mtime for s in self.shards()}
+        with typed("look into", self.root):
+            return {s: (self.root / s).stat().st_mtime for s in self.shards()}
 
     def left_over(self) -> Iterator[tuple[Path, str]]:
         """
@@ -263,27 +280,52 @@ class PayloadStore:
 
     def is_pending(self, file: str) -> bool:
         """Return whether the writer of a payload has yet to tell the catalog."""
-        try:
-            if self.resolve(file).lstat().st_nlink == 1:
+        path = self.resolve(file)
+        with typed("look at", path):
+            try:
+                if path.lstat().st_nlink == 1:
+                    return False
+            except FileNotFoundError:
                 return False
-        except FileNotFoundError:
-            return False
         parsed = naming.parse(file.rpartition("/")[2])
-        return (
-            parsed is not None and self.temporary(parsed.uuid, parsed.suffix).exists()
+        if parsed is None:
+            return False
+        names = (
+            self.temporary(parsed.uuid, parsed.suffix),
+            self.root / TEMPORARY / f"{parsed}{GUEST}",
+            self.root / INCOMING / str(parsed),
         )
+        with typed("look into", self.root):
+            return any(name.exists() for name in names)
 
     def is_settled(self) -> bool:
         """Return whether no writer has still to settle what it published."""
         return all(status.st_nlink == 1 for _, status in self._temporaries())
 
-    def sweep(self, older_than: float) -> None:
-        """Remove what writers who are gone have never published."""
+    def sweep(
+        self, older_than: float, *, dry_run: bool = False
+    ) -> list[tuple[str, int]]:
+        """
+        Remove what writers who are gone have never published.
+
+        Args:
+            older_than: Only what was last written before this time.
+            dry_run: Remove nothing.
+
+        Returns:
+            Each file, below the root, and its bytes.
+
+        """
+        swept = []
         for path, status in self._temporaries():
             if status.st_nlink == 1 and status.st_mtime < older_than:
                 with self._unless_alive(path) as gone:
                     if gone:
-                        path.unlink(missing_ok=True)
+                        swept.append((f"{TEMPORARY}/{path.name}", status.st_size))
+                        if not dry_run:
+                            with typed("remove", path):
+                                path.unlink(missing_ok=True)
+        return swept
 
     def clock(self) -> float:
         """Return the time, in seconds since 1970, that ages are measured by."""
@@ -292,29 +334,34 @@ class PayloadStore:
     def _temporaries(self) -> Iterator[tuple[Path, os.stat_result]]:
         folder = self.root / TEMPORARY
         # Never through a link: what lies elsewhere is not ours to sweep.
-        if folder.is_symlink() or not folder.is_dir():
-            return
-        for name in os.listdir(folder):
+        with typed("list", folder):
+            if folder.is_symlink() or not folder.is_dir():
+                return
+            names = os.listdir(folder)
+        for name in names:
             uuid, dot, suffix = name.partition(".")
             if naming.parse(f"{uuid}-{'0' * naming.DIGITS}{dot}{suffix}") is None:
                 continue
             path = folder / name
-            try:
+            status = None
+            # It may have been settled meanwhile.
+            with typed("look at", path), suppress(FileNotFoundError):
                 status = path.lstat()
-            except FileNotFoundError:
-                continue  # settled meanwhile
-            if stat.S_ISREG(status.st_mode):
+            if status is not None and stat.S_ISREG(status.st_mode):
                 yield path, status
 
     @contextmanager
     def _unless_alive(self, path: Path) -> Iterator[bool]:
-        try:
+        descriptor = None
+        with typed("open", path), suppress(FileNotFoundError):
             descriptor = locks.open_lockable(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
+        if descriptor is None:
             yield False
             return
         try:
-            yield locks.try_lock(descriptor)
+            with typed("lock", path):
+                free = locks.try_lock(descriptor)
+            yield free
         finally:
             locks.close_lockable(descriptor)
 
@@ -325,3 +372,16 @@ class PayloadStore:
             if file.removeprefix(f"{shard}/").startswith(uuid):
                 return file
         return None
+
+
+def _small_text(path: Path) -> str:
+    """Return the text of a small file, which may be anything."""
+    with open(os.open(path, os.O_RDONLY | _AS_IT_IS), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            msg = "it is no file"
+            raise ValueError(msg)
+        data = file.read(_IDENTITY_BYTES + 1)
+    if len(data) > _IDENTITY_BYTES:
+        msg = "it is too long"
+        raise ValueError(msg)
+    return data.decode()

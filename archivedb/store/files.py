@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from archivedb.errors import PayloadCorruptError, PayloadMissingError, StoreError
+from archivedb.errors import (
+    ArchiveError,
+    PayloadCorruptError,
+    PayloadMissingError,
+    StoreError,
+)
 from archivedb.values import digest
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ def typed(action: str, path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, (StoreError, PayloadMissingError)):
+        if isinstance(error, ArchiveError):
             raise
         hint = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -44,6 +49,44 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_directory(path: Path, *, durable: bool = True) -> None:
+    """
+    Make a directory and those above it, so that a power loss leaves none out.
+
+    Raises:
+        StoreError: The file system refused.
+
+    """
+    with typed("create", path):
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        if durable:
+            for each in missing:
+                sync_directory(each.parent)
+
+
+def require_own(directory: Path) -> None:
+    """
+    Raise if something else is where a directory of the store is, or will be.
+
+    Raises:
+        StoreError: It is a link, which may lead anywhere, or no directory.
+
+    """
+    with typed("look at", directory):
+        try:
+            mode = directory.lstat().st_mode
+        except FileNotFoundError:
+            return
+    if not stat.S_ISDIR(mode):
+        what = "a link, which may lead anywhere" if stat.S_ISLNK(mode) else "a file"
+        msg = (
+            f"{directory} is {what}; move it away, and archivedb makes the "
+            "directory that belongs there"
+        )
+        raise StoreError(msg)
 
 
 class PayloadFile:
@@ -66,7 +109,12 @@ class PayloadFile:
         except OSError as error:
             msg = f"cannot open the payload file {path}: {error.strerror}"
             raise StoreError(msg) from error
-        status = os.fstat(self._descriptor)
+        try:
+            with typed("look at", path):
+                status = os.fstat(self._descriptor)
+        except StoreError:
+            os.close(self._descriptor)
+            raise
         if not stat.S_ISREG(status.st_mode):
             os.close(self._descriptor)
             msg = f"{path} is not a file"

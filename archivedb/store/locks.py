@@ -105,10 +105,11 @@ def file_lock(path: Path) -> Iterator[None]:
 
     """
     try:
-        descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
+        try:
+            descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         msg = f"cannot open the lock {path}: {error.strerror}"
         raise StoreError(msg) from error
@@ -119,6 +120,17 @@ def file_lock(path: Path) -> Iterator[None]:
             msg = f"cannot lock {path}: {error.strerror}"
             raise StoreError(msg) from error
         yield
+    finally:
+        close_lockable(descriptor)
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[bool]:
+    """Hold an exclusive lock, making its file; yield False if somebody else does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = open_lockable(path, os.O_RDWR | os.O_CREAT)
+    try:
+        yield try_lock(descriptor)
     finally:
         close_lockable(descriptor)
 

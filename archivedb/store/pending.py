@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from archivedb.store import locks, naming
-from archivedb.store.files import sync_directory, typed
+from archivedb.store.files import require_own, sync_directory, typed
 from archivedb.values import digest
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Pending:
 
     def _create(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        require_own(self.path.parent)
         try:
             descriptor = locks.open_lockable(self.path, flags)
         except FileNotFoundError:
@@ -96,6 +97,7 @@ class Pending:
         relative = self._store.place(self.name)
         target = self._store.root / relative
         with typed("write", target):
+            require_own(target.parent)
             try:
                 os.link(self.path, target)
             except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archivedb.store import naming
 from archivedb.store.directory import PayloadStore
+from archivedb.store.files import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +28,13 @@ class PlainDirectory(PayloadStore):
         return self.root / f".{uuid}{suffix}"
 
     def _temporaries(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for path in self.root.glob(".*-7*"):
-            # What looks like ours once its dot is gone and a digest is added.
-            uuid, suffix = path.stem.removeprefix("."), path.suffix
-            if naming.parse(f"{uuid}-{'0' * naming.DIGITS}{suffix}") is not None:
-                with suppress(FileNotFoundError):
-                    yield path, path.lstat()
+        with typed("list", self.root):
+            for path in self.root.glob(".*-7*"):
+                # What looks like ours once its dot is gone and a digest is added.
+                uuid, suffix = path.stem.removeprefix("."), path.suffix
+                if naming.parse(f"{uuid}-{'0' * naming.DIGITS}{suffix}") is not None:
+                    with suppress(FileNotFoundError):
+                        yield path, path.lstat()
 
     def place(self, name: naming.FileName) -> str:
         """Return where a payload lies for good, below the root."""
@@ -44,10 +46,11 @@ class PlainDirectory(PayloadStore):
 
     def files(self) -> Iterator[str]:
         """Yield the payloads in the directory, oldest first."""
-        try:
-            names = sorted(os.listdir(self.root))
-        except (FileNotFoundError, NotADirectoryError):
-            return
+        with typed("list", self.root):
+            try:
+                names = sorted(os.listdir(self.root))
+            except (FileNotFoundError, NotADirectoryError):
+                return
         for name in names:
             if naming.parse(name) is not None:
                 yield name

@@ -49,6 +49,21 @@ def name_digits(pieces: Iterable[Buffer]) -> str:
     return hasher.hexdigest()[:NAME_DIGITS]
 
 
+class NameDigits:
+    """What `name_digits` returns, of bytes that come piece by piece."""
+
+    def __init__(self) -> None:
+        self._hasher = blake3()
+
+    def update(self, piece: Buffer) -> None:
+        """Go on with some bytes."""
+        self._hasher.update(piece)
+
+    def digits(self) -> str:
+        """Return the digits of all bytes until now."""
+        return self._hasher.hexdigest()[:NAME_DIGITS]
+
+
 def blocks(data: memoryview) -> bytes:
     """
     Return the digests of each MiB, 32 bytes each, joined.

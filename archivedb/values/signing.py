@@ -11,6 +11,7 @@ https://www.rfc-editor.org/rfc/rfc8032
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ENVIRONMENT = "ARCHIVEDB_KEY"
+_KEY_BYTES = 1 << 16
 
 _keys: dict[Path, Ed25519PrivateKey] = {}
 
@@ -47,7 +49,7 @@ def _private_key() -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric import ed25519
 
         try:
-            if not path.exists():
+            if not os.path.lexists(path):
                 _make(path)
         except OSError as error:
             msg = (
@@ -55,15 +57,9 @@ def _private_key() -> Ed25519PrivateKey:
                 f"name a file elsewhere with {ENVIRONMENT}"
             )
             raise SigningError(msg) from error
-        if path.stat().st_mode & 0o077:
-            msg = (
-                f"the signing key {path} can be read by others; "
-                f"if nobody has copied it, run `chmod 600 {path}`"
-            )
-            raise SigningError(msg)
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (TypeError, ValueError, OSError) as error:
+            key = serialization.load_pem_private_key(_read_private(path), None)
+        except (TypeError, ValueError) as error:
             msg = f"{path} is not a signing key: {error}"
             raise SigningError(msg) from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
@@ -71,6 +67,49 @@ def _private_key() -> Ed25519PrivateKey:
             raise SigningError(msg)
         _keys[path] = key
     return _keys[path]
+
+
+def _read_private(path: Path) -> bytes:
+    """
+    Return the bytes of a file that nobody else can read.
+
+    Raises:
+        SigningError: It is a link, or no file, or others own or read it.
+
+    """
+    elsewhere = f"move it away for a new key, or name a file with {ENVIRONMENT}"
+    if path.is_symlink():
+        # Whoever turns the link round would choose who signs.
+        msg = f"the signing key {path} is a link; {elsewhere}"
+        raise SigningError(msg)
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                msg = f"the signing key {path} is no file; {elsewhere}"
+                raise SigningError(msg)
+            if found.st_uid != os.geteuid():
+                msg = (
+                    f"the signing key {path} belongs to somebody else, who can read "
+                    f"and replace it; {elsewhere}"
+                )
+                raise SigningError(msg)
+            if found.st_mode & 0o077:
+                msg = (
+                    f"the signing key {path} can be read by others; "
+                    f"if nobody has copied it, run `chmod 600 {path}`"
+                )
+                raise SigningError(msg)
+            return os.read(descriptor, _KEY_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if isinstance(error, SigningError):
+            raise
+        msg = f"the signing key {path} cannot be read: {error.strerror}"
+        raise SigningError(msg) from error
 
 
 def _make(path: Path) -> None:
@@ -127,7 +166,7 @@ def others() -> TrustFolder:
 
 def own_key() -> str | None:
     """Return this user's public key, or None if they have made none yet."""
-    return public_key() if key_file().exists() else None
+    return public_key() if os.path.lexists(key_file()) else None
 
 
 def trusted_keys() -> frozenset[str]:

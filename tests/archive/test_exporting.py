@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive, load
-from archivedb.archive.finding import exporting
+from archivedb.archive.packing import directory
 from archivedb.errors import ArchiveError, PayloadError, QueryError, StoreError
 from archivedb.store.pending import Pending
 
@@ -110,7 +110,7 @@ def test_a_failure_leaves_nothing(
         monkeypatch.setattr(Pending, "publish", publish)
         error = StoreError
     elif fails == "interrupt":
-        written, write = [], exporting._write
+        written, write = [], directory._write
 
         def interrupted(*given: Any) -> str:
             written.append(write(*given))
@@ -118,7 +118,7 @@ def test_a_failure_leaves_nothing(
                 raise KeyboardInterrupt
             return written[-1]
 
-        monkeypatch.setattr(exporting, "_write", interrupted)
+        monkeypatch.setattr(directory, "_write", interrupted)
         error = KeyboardInterrupt  # type: ignore[assignment]
     else:
         monkeypatch.setattr(Path, "rename", _no_space)

@@ -104,7 +104,7 @@ def test_a_truncated_file_is_found(
                 1,
                 str(file.relative_to(file.parents[1])),
             )
-            assert "backup" in finding.advice
+            assert "archivedb repair" in finding.advice
     file.write_bytes(raw + b"x")
     (finding,) = archive.verify("quick").findings
     assert (finding.kind, finding.record) == ("corrupt", "hurt")

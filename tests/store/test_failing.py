@@ -151,7 +151,9 @@ def test_a_read_that_fails_is_a_typed_error(
 ) -> None:
     """An unreadable disk gives a `StoreError`, and a finding of `verify`."""
     with monkeypatch.context() as patch:
-        patch.setattr(os, "preadv", Refusing("preadv", errno.EIO, done=False))
+        # `load` reads at places, `verify` from the first byte to the last.
+        for call in ("preadv", "readv"):
+            patch.setattr(os, call, Refusing(call, errno.EIO, done=False))
         with pytest.raises(StoreError, match="cannot read"):
             archive.load("old/x")
         kinds = [finding.kind for finding in archive.verify().findings]

@@ -17,6 +17,7 @@ from archivedb.query.parse import equality, parse, parse_order, slash_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archivedb.archive.core import Core
     from archivedb.records import Record
 
 SHOWN = 20
@@ -177,6 +178,16 @@ class RecordSet(Selection):
         their payloads.
         """
         return self._with(older=True)
+
+    @property
+    def core(self) -> Core:
+        """The archive in which it looks."""
+        return self._core
+
+    @property
+    def query(self) -> Query:
+        """What it asks."""
+        return self._query
 
     def _with(self, **changes: Any) -> RecordSet:
         return RecordSet(self._core, replace(self._query, **changes), self._provenance)

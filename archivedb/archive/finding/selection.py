@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from archivedb.archive.finding import exporting
 from archivedb.archive.finding.query import Finder, Query
 from archivedb.archive.finding.tabular import Tabular
+from archivedb.archive.packing import directory, zipped
 from archivedb.archive.writing import changing, saving
 from archivedb.errors import QueryError
 from archivedb.records import Deletion
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from archivedb.archive.core import Core
-    from archivedb.records import Record
+    from archivedb.catalog.reading import VersionRow
+    from archivedb.records import Exported, Record
 
 
 class Selection(Tabular):
@@ -109,23 +110,44 @@ class Selection(Tabular):
             return Deletion((), 0)
         return saving.delete(self._core, lambda _: names, "what was selected")
 
-    def export(self, directory: str | os.PathLike[str]) -> list[str]:
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        provenance: bool = True,
+        license: str | None = None,  # noqa: A002 - the word for it
+        authors: str | Sequence[str] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Exported:
         """
-        Write every record that matches below a new directory, without an archive.
+        Write every record that matches into one zip, or below a new directory.
 
-        Each becomes a directory of its name, which `archivedb.load` reads and
-        `Archive` indexes, with its metadata, tags and provenance.
+        The zip is a BagIt bag with RO-Crate metadata, for whoever it is sent
+        to; `Archive.unpack` imports it.  In a directory, each becomes one of
+        its name, which `archivedb.load` reads and `Archive` indexes.  Both
+        have metadata, tags and provenance; all is written, or nothing.
 
         Args:
-            directory: One that does not exist yet.
+            path: One that does not exist yet; ``runs.zip`` becomes a zip.
+            provenance: ``False`` leaves out user, host, argv, directory and
+                environment, also of what a run says of itself in its
+                metadata.  Values stay as they are, and a function that was
+                saved knows the file that it was written in.
+            license: How it may be used: ``"CC-BY-4.0"``, an address or a text.
+            authors: Who made it: ``"Ada Lovelace"``, or with an ORCID, a page
+                or an address, ``"Ada Lovelace <0000-0002-1825-0097>"``.
+            progress: Called with the records done, and how many there are.
 
         Returns:
-            The directories of the records.
+            The paths of the records, those in a zip from its root; also what
+            others will see as stubs only.
 
         Raises:
-            StoreError: The directory exists, or the file system refused.
-            UntrustedPayloadError: A record holds objects that a stranger has
-                signed.
+            StoreError: The path exists, or the file system refused.
+            PayloadError: A payload is damaged or gone.
+            UntrustedPayloadError: A record must be written anew, and holds
+                objects that a stranger has signed.
+            ValueError: A directory has no place for a license or authors.
 
         Example:
             >>> archive = Archive("/tmp/archivedb-doctest/runs.db")
@@ -134,11 +156,30 @@ class Selection(Tabular):
             ['/tmp/archivedb-doctest/chosen/al/run-1']
             >>> load("/tmp/archivedb-doctest/chosen/al/run-1")
             {'a': 4.05}
+            >>> done = archive.find("a > 4").export("/tmp/archivedb-doctest/al.zip")
+            >>> done.names
+            ('al/run-1',)
 
         """
         self._require_records()
+        rows = self._rows()
+        if os.fsdecode(path).lower().endswith(".zip"):
+            return zipped.export(
+                *(self._core, rows, path),
+                provenance=provenance,
+                license=license,
+                authors=[authors] if isinstance(authors, str) else authors,
+                progress=progress,
+            )
+        if license is not None or authors:
+            msg = "a license and authors are written into a zip: export('runs.zip')"
+            raise ValueError(msg)
+        return directory.export(
+            *(self._core, rows, path), provenance=provenance, progress=progress
+        )
+
+    def _rows(self) -> list[VersionRow]:
         if not self._core.exists:
-            return exporting.export(self._core, (), directory)
+            return []
         with self._core.reading() as connection:
-            rows = Finder(self._core, connection, self._query).rows()
-            return exporting.export(self._core, rows, directory)
+            return list(Finder(self._core, connection, self._query).rows())

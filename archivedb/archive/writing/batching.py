@@ -25,7 +25,7 @@ from archivedb.archive.writing.saving import (
     require_wanted,
     write,
 )
-from archivedb.catalog import reading
+from archivedb.catalog import adopted, reading
 from archivedb.catalog.claims import is_clear
 from archivedb.errors import (
     BatchConflictError,
@@ -351,7 +351,8 @@ class Batch:
             return
         with self._core.reading() as connection:
             files = reading.files_of(connection, uuid)
-        draft = None, Draft(committed.deleted(files), None)
+            origins = adopted.adopted_origins(connection, uuid)
+        draft = None, Draft(committed.deleted(files, origins), None)
         if collected:
             # Others may have its name since its first change.
             self._drafts[collected[0]] = draft
@@ -362,9 +363,7 @@ class Batch:
     # Committing -------------------------------------------------------------
 
     def _commit(self, drafts: list[tuple[str | None, Draft]]) -> None:
-        if os.getpid() != self._pid:
-            msg = "a batch is committed by the process that began it, not by a fork"
-            raise BatchError(msg)
+        self._require_own_process()
         modes = dict.fromkeys(mode for mode, _ in drafts if mode is not None)
         home = "json" if "json" in modes or not modes else next(iter(modes))
         parts = {mode: Part(mode, []) for mode in modes or (home,)}
@@ -391,6 +390,11 @@ class Batch:
                 discard(written)
             raise
         self._note(done, [len(part.drafts) for part in parts.values()])
+
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._pid:
+            msg = "a batch is committed by the process that began it, not by a fork"
+            raise BatchError(msg)
 
     def _require_unchanged(self) -> None:
         with self._core.reading() as connection:

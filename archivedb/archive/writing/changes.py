@@ -184,4 +184,8 @@ class Changes:
             (100, 1)
 
         """
+        if self._core.spools:
+            from archivedb.archive.writing.spooling import SpoolBatch
+
+            return SpoolBatch(self._core)
         return Batch(self._core)

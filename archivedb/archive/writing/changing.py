@@ -200,6 +200,8 @@ def name_of(core: Core, name: str | Record) -> str:
 
 def name_to_save(core: Core, name: str | Record) -> str:
     """Return the name that a record has by now, or had when it was deleted."""
+    if core.spools and isinstance(name, Record):
+        return name.name
     try:
         return name_of(core, name)
     except (ArchiveNotFoundError, RecordNotFoundError):

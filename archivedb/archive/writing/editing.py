@@ -20,7 +20,7 @@ from archivedb.archive.writing import recovering
 from archivedb.archive.writing.current import refuse_in_batch
 from archivedb.archive.writing.measuring import facts_of_array
 from archivedb.archive.writing.saving import commit
-from archivedb.catalog import reading
+from archivedb.catalog import adopted, reading
 from archivedb.errors import RecordNotFoundError
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry, Place
@@ -348,6 +348,7 @@ def prune(core: Core, name: str | Record, keep: int) -> Deletion:
             versions = reading.all_versions(connection, newest.name)
             dropped = [each.version for each in versions[:-keep]]
             frees = reading.files_only_of(connection, newest.uuid, dropped)
+            origins = adopted.origins_of(connection, newest.uuid, dropped)
         if not dropped:
             return Deletion((), 0)
         entry = Entry(
@@ -358,6 +359,7 @@ def prune(core: Core, name: str | Record, keep: int) -> Deletion:
             time=now(),
             drops=tuple(dropped),
             frees=tuple(frees),
+            origins=origins,
         )
         done = commit(core, "json", [Draft(entry, None)])
     names = tuple(f"{newest.name} version {number}" for number in dropped)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from archivedb.archive.writing.measuring import measured
 from archivedb.catalog import reading, writing
@@ -20,6 +20,7 @@ from archivedb.errors import (
     ModeError,
     NameConflictError,
     PayloadError,
+    PayloadMissingError,
     StoreError,
 )
 from archivedb.formats import get_format, suffix_mode
@@ -33,11 +34,11 @@ from archivedb.formats.envelope import (
 from archivedb.store import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from sqlalchemy import Connection
 
-    from archivedb.archive.core import Core
+    from archivedb.catalog.index import PathIds
     from archivedb.errors import ArchiveError
     from archivedb.formats.base import Source
     from archivedb.formats.envelope import Content, Entry
@@ -55,6 +56,17 @@ UNDONE_BY_REBUILDING = frozenset(
 
 Find = Callable[[str], str | None]
 """Returns the file of a payload, by its uuid, or None if there is none."""
+
+
+class Target(Protocol):
+    """What payloads are indexed for: an open archive, or one to compare it with."""
+
+    store: PayloadStore
+    paths: PathIds
+
+    @property
+    def uuid(self) -> str:
+        """Which archive it is: payloads of others do not count."""
 
 
 def read_envelope(source: Source) -> Envelope:
@@ -138,16 +150,19 @@ class Indexer:
         connection: An open write transaction.
         void: Changes, as (payload uuid, slot), that a later one supersedes.
         find: Returns the file of a payload, by its uuid.
+        only: The uuids of the records whose changes are applied; all if left out.
 
     """
 
     def __init__(
         self,
-        core: Core,
+        core: Target,
         connection: Connection,
         void: frozenset[tuple[str, int]],
         find: Find,
+        only: Container[str] | None = None,
     ) -> None:
+        self._only = only
         self._core = core
         self._connection = connection
         self._void = void
@@ -180,10 +195,12 @@ class Indexer:
                 return False
             self.others.update(others)
             for slot, entry in enumerate(envelope.entries):
+                if self._only is not None and entry.record not in self._only:
+                    continue
                 self._pruned.update((entry.record, number) for number in entry.drops)
                 if (envelope.payload, slot) in self._void:
                     continue
-                if self._comes_too_early(entry):
+                if self._comes_too_early(entry) or self._lacks(entry):
                     self._waiting.append((entry.position, file, slot))
                 else:
                     self._apply(source, envelope, slot)
@@ -206,6 +223,14 @@ class Indexer:
             return False
         return entry.position > reading.positions(self._connection, entry.record) + 1
 
+    def _lacks(self, entry: Entry) -> bool:
+        """Return whether the payload that a change adopts is gone."""
+        file = entry.adopted
+        return file is not None and self._core.store.size(file) is None
+
+    def _is_past(self, entry: Entry) -> bool:
+        return entry.position <= reading.positions(self._connection, entry.record)
+
     def finish(self) -> list[tuple[str, ArchiveError]]:
         """
         Apply what has waited, also where predecessors are lost.
@@ -220,8 +245,11 @@ class Indexer:
                 with self._open(file) as (source, envelope):
                     entry = envelope.entries[slot]
                     version = entry.record, entry.version
-                    if entry.kind in OF_NEWEST and version in self._pruned:
+                    lacks = self._lacks(entry)
+                    if version in self._pruned and (lacks or entry.kind in OF_NEWEST):
                         continue  # what it changed may be gone
+                    if lacks and self._is_past(entry):
+                        continue  # it was deleted, and what it adopted, too
                     self._apply(source, envelope, slot)
             except UNREADABLE as error:
                 damaged.append((file, error))
@@ -278,7 +306,7 @@ class Indexer:
 
 
 def apply_entry(  # noqa: PLR0913, PLR0917 - a change, and where it was found
-    core: Core,
+    core: Target,
     connection: Connection,
     entry: Entry,
     address: tuple[int, int],
@@ -314,7 +342,11 @@ def apply_entry(  # noqa: PLR0913, PLR0917 - a change, and where it was found
             content_payload = register(connection, entry.adopted, adopted.size)
     shared = {}
     for file in entry.content.files if entry.content else ():
-        shared[file] = register(connection, file, core.store.size(file) or 0)
+        size = core.store.size(file)
+        if size is None and entry.adopted is not None and source is None:
+            msg = f"the payload file {file} is gone, which {entry.name!r} needs"
+            raise PayloadMissingError(msg)
+        shared[file] = register(connection, file, size or 0)
     place = writing.Place(*address, content_payload, skeleton, shared, known)
     return writing.apply(connection, core.paths, entry, place, claims)
 

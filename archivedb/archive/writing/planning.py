@@ -101,9 +101,9 @@ class Known:
         old = self.record.name
         return None if new == old else self._entry("rename", name=new, name_before=old)
 
-    def deleted(self, files: Iterable[str]) -> Entry:
+    def deleted(self, files: Iterable[str], origins: Iterable[str] = ()) -> Entry:
         """Return the change that deletes it, and frees files."""
-        return self._entry("delete", frees=tuple(files))
+        return self._entry("delete", frees=tuple(files), origins=tuple(origins))
 
 
 def saved(known: Known | None, name: str, said: Facts) -> Entry:

@@ -44,7 +44,7 @@ def recover(core: Core) -> None:
 
 
 def _recover(core: Core, file: str) -> None:
-    _index(core, [file], whole=True)
+    index_files(core, [file], whole=True)
     with core.store.open(file) as source:
         entries = read_envelope(source).entries
     with core.reading() as connection:
@@ -52,7 +52,8 @@ def _recover(core: Core, file: str) -> None:
     if superseded:
         # Its save never returned, and what has been committed since leaves no
         # room for it; or its batch is not whole.  So nothing of it is there.
-        _remove(core, file)
+        with core.writing() as connection:
+            _remove(core, connection, file)
     else:
         free(core, entries)
 
@@ -62,21 +63,22 @@ def free(core: Core, entries: Iterable[Entry]) -> int:
     files = [file for entry in entries for file in entry.frees]
     if not files:
         return 0
-    with core.reading() as connection:
+    # Under the lock, since somebody may be about to adopt one of them once more.
+    with core.writing() as connection:
         unneeded = unknown(connection, files)
-    return sum(_remove(core, file) for file in unneeded)
+        return sum(_remove(core, connection, file) for file in unneeded)
 
 
-def _remove(core: Core, file: str) -> int:
+def _remove(core: Core, connection: Connection, file: str) -> int:
     """Remove a file, unless a batch that the catalog knows is whole only with it."""
     others: list[str] = []
     with suppress(*UNREADABLE), core.store.open(file) as source:
         envelope = read_envelope(source)
-        found = map(core.store.find, set(envelope.batch) - {envelope.payload})
+        # That of another archive counts by what has adopted it.
+        batch = set(envelope.batch) if envelope.archive == core.uuid else set()
+        found = map(core.store.find, batch - {envelope.payload})
         others = [other for other in found if other is not None]
-        with core.reading() as connection:
-            known = reading.payload_uuids(connection, list(envelope.batch))
-        if known:
+        if reading.payload_uuids(connection, list(batch)):
             return 0
     # It goes last: it is what this will be done again for, if it is cut short.
     return sum(map(core.store.remove, [*others, file]))
@@ -101,14 +103,14 @@ def recover_at_opening(core: Core) -> None:
     files = [f for shard in changed for f in core.store.shard_files(shard)]
     # A writer that lives tells the catalog itself; of one that is gone,
     # `recover` has done so.
-    _index(core, [file for file in files if not core.store.is_pending(file)])
+    index_files(core, [file for file in files if not core.store.is_pending(file)])
 
 
 class _NoRoomError(Exception):
     """A payload has no place beside what was committed since."""
 
 
-def _index(core: Core, files: Iterable[str], *, whole: bool = False) -> None:
+def index_files(core: Core, files: Iterable[str], *, whole: bool = False) -> None:
     """
     Index what of some files the catalog does not know.
 

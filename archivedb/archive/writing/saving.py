@@ -20,7 +20,7 @@ from archivedb.archive.rows import new_record
 from archivedb.archive.writing import indexing, recovering
 from archivedb.archive.writing.current import current
 from archivedb.archive.writing.planning import Known, saved
-from archivedb.catalog import reading, writing
+from archivedb.catalog import adopted, reading, writing
 from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     ArchiveError,
@@ -103,6 +103,10 @@ def save(  # noqa: PLR0913 - what a save consists of
     core.require_writable()
     # Whatever cannot be stored says so here, before anything is written.
     encoded = encode(value)
+    if core.spools:
+        from archivedb.archive.writing import spooling
+
+        return spooling.save(core, encoded, name, mode, said, on_exists)
     batch = current(core)
     if batch is not None:
         return batch.save(encoded, name, mode, said, on_exists)
@@ -401,8 +405,9 @@ def delete(
                 found = reading.newest(connection, name)
                 if found is not None:  # not deleted meanwhile
                     files = reading.files_of(connection, found.uuid)
+                    origins = adopted.adopted_origins(connection, found.uuid)
                     known = Known.of(connection, found)
-                    drafts.append(Draft(known.deleted(files), None))
+                    drafts.append(Draft(known.deleted(files, origins), None))
         if not drafts:
             raise not_found(what)
         done = commit(core, "json", drafts)

@@ -1,0 +1,1 @@
+"""Keeping an archive safe: good copies, what nobody needs, copies elsewhere."""

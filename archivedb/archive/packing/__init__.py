@@ -1,0 +1,1 @@
+"""Selections that leave an archive, and come into another: directories and zips."""

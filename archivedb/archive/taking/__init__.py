@@ -1,0 +1,1 @@
+"""What comes from elsewhere: of other archives, of directories, of the spool."""

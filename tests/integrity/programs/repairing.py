@@ -1,0 +1,11 @@
+"""Repair an archive; whoever started this kills it meanwhile."""
+
+import sys
+
+from archivedb import Archive
+
+archive = Archive(sys.argv[1])
+archive.inspect()
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+archive.repair(sys.argv[2])
