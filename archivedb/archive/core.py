@@ -196,10 +196,11 @@ class Core:
                 raise
             except CatalogError:
                 # Its creator is at work, or was killed before it committed.
-                if not database.is_empty():
-                    raise
-                database.close()
-                return None
+                if database.is_empty():
+                    database.close()
+                    return None
+                # Or it committed between the two looks.
+                database.require_current()
         except BaseException:
             database.close()
             raise

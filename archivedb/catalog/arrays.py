@@ -114,7 +114,11 @@ def array_rows(
 def _row(
     version: int, payload: int, path: str, node: Any, where: envelope.Place
 ) -> dict[str, Any]:
-    kind = node.get("as", "array")
+    kind, hashed = node.get("as", "array"), node["digest"]
+    for text in (kind, hashed):
+        if type(text) is not str:
+            msg = f"the array at {path!r} has {text!r} where a text should be"
+            raise CatalogEntryError(msg)
     return {
         "version_id": version,
         "path": path,
@@ -122,12 +126,12 @@ def _row(
         "payload_id": payload,
         "dtype": json.dumps(node["dtype"]).decode(),
         "shape": json.dumps(node["shape"]).decode(),
-        "digest": node["digest"],
+        "digest": hashed,
         "kind": kind,
         "offset": where.offset,
         "length": where.length,
         "blocks_offset": where.blocks,
-        "proof": proof(path, node["dtype"], node["shape"], node["digest"], kind),
+        "proof": proof(path, node["dtype"], node["shape"], hashed, kind),
         "facts": None,
     }
 

@@ -391,6 +391,9 @@ class Envelope:
                 decode_inline(facts)
             changes = [_with_provenance(each, shared) for each in tree["changes"]]
             entries = tuple(map(Entry.of, changes))
+            if not entries:
+                msg = f"the envelope of {what} holds no change"
+                raise DecodeError(msg)
             if archive is not None:
                 for entry in entries:
                     require_sound(entry)

@@ -102,8 +102,12 @@ def well_formed(what: str) -> Iterator[None]:
     except ArchiveError:
         raise
     except _MALFORMED as error:
-        msg = f"the {what} is malformed: {type(error).__name__}: {error}"
-        raise DecodeError(msg) from error
+        raise _malformed(what, error) from error
+
+
+def _malformed(what: str, error: Exception) -> DecodeError:
+    msg = f"the {what} is malformed: {type(error).__name__}: {error}"
+    return DecodeError(msg)
 
 
 _MALFORMED = (
@@ -466,7 +470,22 @@ def body(node: Tree) -> Tree:
 
 
 def children(node: Tree) -> Iterator[tuple[str, Tree]]:
-    """Yield the token and the node of each child of a group, sequence or object."""
+    """
+    Yield the token and the node of each child of a group, sequence or object.
+
+    Raises:
+        DecodeError: It is none that archivedb made.
+
+    """
+    try:
+        yield from _children(node)
+    except ArchiveError:
+        raise
+    except _MALFORMED as error:
+        raise _malformed("skeleton", error) from error
+
+
+def _children(node: Tree) -> Iterator[tuple[str, Tree]]:
     node = body(node)
     tag = tag_of(node)
     if tag is None and type(node) is dict:

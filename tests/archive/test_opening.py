@@ -17,6 +17,7 @@ import pytest
 
 from archivedb import Archive
 from archivedb.catalog import schema
+from archivedb.catalog.database import Database
 from archivedb.errors import (
     ArchiveError,
     ArchiveNotFoundError,
@@ -565,3 +566,23 @@ def test_errors_survive_pickling(archive: Archive) -> None:
             ask()
         again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
         assert (type(again), str(again)) == (type(caught.value), str(caught.value))
+
+
+def test_a_creator_that_commits_between_two_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens what is just being made gets it, and no error of before."""
+    catalog = tmp_path / "runs.db"
+    with closing(sqlite3.connect(catalog)) as begun:
+        begun.execute("PRAGMA journal_mode=WAL")
+    real = Database.is_empty
+
+    def late(self: Database) -> bool:
+        monkeypatch.setattr(Database, "is_empty", real)
+        with Archive(catalog) as other:
+            other.save({"n": 1}, "x")
+        return real(self)
+
+    monkeypatch.setattr(Database, "is_empty", late)
+    with Archive(catalog) as archive:
+        assert archive.load("x") == {"n": 1}

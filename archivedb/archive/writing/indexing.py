@@ -32,6 +32,7 @@ from archivedb.formats.envelope import (
     read_head,
 )
 from archivedb.store import naming
+from archivedb.values.skeleton import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -203,7 +204,7 @@ class Indexer:
                 if self._comes_too_early(entry) or self._lacks(entry):
                     self._waiting.append((entry.position, file, slot))
                 else:
-                    self._apply(source, envelope, slot)
+                    self._apply_sound(source, envelope, slot)
         return True
 
     @contextmanager
@@ -250,7 +251,7 @@ class Indexer:
                         continue  # what it changed may be gone
                     if lacks and self._is_past(entry):
                         continue  # it was deleted, and what it adopted, too
-                    self._apply(source, envelope, slot)
+                    self._apply_sound(source, envelope, slot)
             except UNREADABLE as error:
                 damaged.append((file, error))
         self._waiting.clear()
@@ -271,6 +272,12 @@ class Indexer:
             writing.forget(self._connection, uuid)
             damaged += [(file, error) for file in files]
         return damaged
+
+    def _apply_sound(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
+        # Digests prove who is asked, not that what was said makes sense: where it
+        # does not, this payload is left out, and not the whole rebuild.
+        with well_formed(f"content of {source.name}"):
+            self._apply(source, envelope, slot)
 
     def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
         entry, own = envelope.entries[slot], None
