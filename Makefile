@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo check test format clean
+.PHONY: help venv demo check test stress format clean
 
 help: ## Show this help
 	@$(PYTHON) -c 'import re; [print(f"  make {name:<7} {text}") for name, text in re.findall(r"(?m)^(\w+):.*?## (.+)$$", open("Makefile").read())]'
@@ -32,6 +32,9 @@ check: .venv/.installed ## Lint, types, layers, and that migrations equal the mo
 
 test: .venv/.installed ## Run the tests on every core
 	$(BIN)/python -m pytest -n auto --dist worksteal tests
+
+stress: .venv/.installed ## Break it on purpose, for a quarter of an hour, and print figures
+	$(BIN)/python -m tests.stress
 
 format: .venv/.installed ## Format the code and fix what ruff can fix
 	$(BIN)/python -m ruff format
