@@ -33,8 +33,8 @@ check: .venv/.installed ## Lint, types, layers, and that migrations equal the mo
 test: .venv/.installed ## Run the tests on every core
 	$(BIN)/python -m pytest -n auto --dist worksteal tests
 
-stress: .venv/.installed ## Break it on purpose, for a quarter of an hour, and print figures
-	$(BIN)/python -m tests.stress
+stress: .venv/.installed ## Kill, starve, cut and flip it, and print the figures
+	$(BIN)/python -W error -m tests.stress
 
 format: .venv/.installed ## Format the code and fix what ruff can fix
 	$(BIN)/python -m ruff format

@@ -211,6 +211,10 @@ def crowding(place: Path, scale: Scale) -> Outcome:
         outcome.rows.append((does, *crowd.turns(kind), "", "", "", ""))
     if not hasattr(Archive, "gc"):
         outcome.notes.append("this archivedb has no gc")
+    outcome.summary = (
+        f"{len(said):,} saves, {lost} lost; waits p50 {percentile(waits, 0.5):.0f} ms, "
+        f"p99 {percentile(waits, 0.99):.0f} ms, worst {waits[-1]:.0f} ms"
+    )
     outcome.notes.append(f"{len(said) / seconds:.0f} saves a second, all durable")
     return outcome
 

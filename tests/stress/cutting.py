@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 from archivedb import Archive, load, save
 from tests.stress.model import MODES, Change, State, Version, found, state
 from tests.stress.recording import BELOW, Cut, Recorder, catalogs_between, leave
-from tests.stress.toolkit import Outcome, Scale, judged, main, require, require_sound
+from tests.stress.toolkit import (
+    Outcome,
+    Scale,
+    judged,
+    main,
+    require,
+    require_sound,
+    total,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +216,8 @@ def cutting(place: Path, scale: Scale) -> Outcome:
     done, failures = replayed(cuts, place / "plain", chance, tries, check)
     outcome.failures += [f"plain: {failure}" for failure in failures]
     outcome.rows.append(("plain saves", len(cuts), 3, done, 0, len(failures)))
+    together = total(outcome.rows)
+    outcome.summary = f"{together[3]:,} replays, {together[5]:,} of them wrong"
     outcome.notes.append(
         "SQLite's own syncs are taken on its word: its files are torn between them"
     )

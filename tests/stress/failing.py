@@ -449,7 +449,9 @@ def failing(place: Path, scale: Scale) -> Outcome:
                     f"{counts['unopened']} times the archive could not be opened while "
                     "the disk was full"
                 )
-    outcome.rows.append(total(outcome.rows))
+    together = total(outcome.rows)
+    outcome.rows.append(together)
+    outcome.summary = f"{together[1]:,} faults injected, {together[3]:,} survived"
     return outcome
 
 

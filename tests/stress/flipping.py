@@ -18,7 +18,7 @@ import numpy as np
 
 from archivedb import Archive, ArchiveError
 from tests.stress.model import MODES
-from tests.stress.toolkit import Outcome, Scale, judged, main, require
+from tests.stress.toolkit import Outcome, Scale, judged, main, require, total
 from tests.support.exact import difference
 
 if TYPE_CHECKING:
@@ -151,6 +151,10 @@ def flipping(place: Path, scale: Scale) -> Outcome:
         row, failures = flip_payloads(place, mode, flips, scale.seed)
         outcome.rows.append(row)
         outcome.failures += failures
+    sums = total(outcome.rows)
+    outcome.summary = (
+        f"{sums[1]:,} flips, {sums[2]:,} found by load, {sums[4]:,} by verify"
+    )
     row, failures = flip_catalog(place, flips, scale.seed)
     outcome.rows.append(row)
     outcome.failures += failures
@@ -202,6 +206,10 @@ def truncating(place: Path, scale: Scale) -> Outcome:
             (mode, len(raw), len(lengths), *(counts[c] for c in COLUMNS), len(failures))
         )
         outcome.failures += failures
+    sums = total(outcome.rows)
+    outcome.summary = (
+        f"{sums[2]:,} cuts, {sums[3]:,} found by load, {sums[5]:,} by verify"
+    )
     return outcome
 
 

@@ -194,7 +194,11 @@ def killing(place: Path, scale: Scale) -> Outcome:
             writer = None
         row = (name, *(counts[c] for c in COLUMNS), len(outcome.failures) - before)
         outcome.rows.append(row)
-    outcome.rows.append(total(outcome.rows))
+    together = total(outcome.rows)
+    outcome.rows.append(together)
+    outcome.summary = (
+        f"{together[1]:,} kills, {together[2]:,} acknowledged, {together[6]:,} lost"
+    )
     return outcome
 
 

@@ -48,7 +48,7 @@ from archivedb.store import naming
 from archivedb.values import digest
 from archivedb.values import json as stored_json
 from archivedb.values.encode import encode
-from tests.stress.toolkit import Outcome, Scale, main, told
+from tests.stress.toolkit import Outcome, Scale, main, told, total
 from tests.support.payloads import (
     Memory,
     TooSlowError,
@@ -395,6 +395,8 @@ def mutating(place: Path, scale: Scale) -> Outcome:
                 f"{crashed} times the HDF5 library crashed on a file of strangers, "
                 "which only `archivedb save FILE.h5` gives to it"
             )
+    sums = total(outcome.rows)
+    outcome.summary = f"{sums[1]:,} files fed, {sums[3]:,} kinds of them failed"
     if not scale.whole:
         return outcome
     if importlib.util.find_spec("atheris") is None:

@@ -32,6 +32,7 @@ class Outcome:
         failures: A sentence for each promise that was broken.
         notes: What could not be tried here, or is worth a line.
         seconds: How long it took.
+        summary: The figures in a line.
 
     """
 
@@ -41,6 +42,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    summary: str = ""
 
     def __str__(self) -> str:
         """Return the figures as a table."""
@@ -91,14 +93,16 @@ ON_DISK = {"killing", "crowding"}
 """Harnesses that take place on a disk when they are run whole."""
 
 
-def run(harness: Callable[[Path, Scale], Outcome], place: Path, scale: Scale) -> bool:
-    """Run a harness, print its figures, and return whether every promise held."""
+def run(
+    harness: Callable[[Path, Scale], Outcome], place: Path, scale: Scale
+) -> Outcome:
+    """Run a harness, print its figures, and return them."""
     begun = time.monotonic()
     outcome = harness(place, scale)
     outcome.seconds = time.monotonic() - begun
     sys.stdout.write(f"{outcome}\n\n")
     sys.stdout.flush()
-    return not outcome.failures
+    return outcome
 
 
 def main(*harnesses: Callable[[Path, Scale], Outcome]) -> None:
@@ -109,7 +113,7 @@ def main(*harnesses: Callable[[Path, Scale], Outcome]) -> None:
     parser.add_argument("--place", type=Path, help="a directory to work in")
     options = parser.parse_args()
     scale = Scale(not options.bounded, options.seed)
-    sound = True
+    outcomes = []
     for harness in harnesses:
         # Where it does not matter how long a disk takes, none is waited for.
         disk = scale.whole and harness.__name__ in ON_DISK
@@ -118,8 +122,12 @@ def main(*harnesses: Callable[[Path, Scale], Outcome]) -> None:
             # Never the user's key, nor an archive that the environment names.
             os.environ.setdefault("ARCHIVEDB_KEY", f"{place}/key")
             os.environ.pop("ARCHIVEDB", None)
-            sound &= run(harness, Path(place), scale)
-    sys.exit(not sound)
+            outcomes.append(run(harness, Path(place), scale))
+    if len(outcomes) > 1:
+        for outcome in outcomes:
+            verdict = f"{len(outcome.failures)} FAILED" if outcome.failures else "sound"
+            sys.stdout.write(f"{outcome.title}: {outcome.summary}; {verdict}\n")
+    sys.exit(any(outcome.failures for outcome in outcomes))
 
 
 # Children -----------------------------------------------------------------
