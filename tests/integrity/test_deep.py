@@ -90,13 +90,18 @@ CELLS = [
 def test_every_altered_cell_is_found(
     filled: Path, tmp_path: Path, table: str, column: str
 ) -> None:
-    """Each column of each table, in its first and its last row."""
+    """Each column of each table, in its first or its last row, in turn."""
     shutil.copytree(filled, tmp_path / "a")
     catalog = tmp_path / "a" / "runs.db"
     raw = catalog.read_bytes()
     used = "WHERE id IN (SELECT path_id FROM leaf)" if table == "path" else ""
     tried = 0
-    for which, order in enumerate(("ASC", "DESC")):
+    ends = [(0, "ASC"), (1, "DESC")]
+    if CELLS.index((table, column)) % 2:
+        ends.reverse()
+    for which, order in ends:
+        if tried:
+            break
         with closing(sqlite3.connect(catalog)) as connection:
             key = ", ".join(
                 f'"{each.name}" {order}'
@@ -152,7 +157,7 @@ def test_a_row_that_is_gone_is_found(filled: Path, tmp_path: Path, table: str) -
     key = [f'"{each.name}"' for each in tables.metadata.tables[table].primary_key]
     with closing(sqlite3.connect(catalog)) as connection:
         rows = connection.execute(f'SELECT {", ".join(key)} FROM "{table}"').fetchall()
-    for row in rows[:: max(1, len(rows) // 6)]:
+    for row in rows[:: max(1, len(rows) // 4)]:
         where = " AND ".join(f"{name} IS ?" for name in key)
         with closing(sqlite3.connect(catalog)) as connection:
             connection.execute(f'DELETE FROM "{table}" WHERE {where}', row)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from archivedb.archive.finding.recordset import RecordSet
 
-EXAMPLES = int(os.environ.get("ARCHIVEDB_ORACLE_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("ARCHIVEDB_ORACLE_EXAMPLES", "3"))
 """Archives to make; a long run is one of thousands, each time of others."""
 RECORDS, QUESTIONS = 16, 40
 

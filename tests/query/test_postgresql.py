@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-EXAMPLES = int(os.environ.get("ARCHIVEDB_ORACLE_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("ARCHIVEDB_ORACLE_EXAMPLES", "2"))
 RECORDS, QUESTIONS = 16, 40
 COPIED = (
     *(tables.payload, tables.record, tables.version),

@@ -202,7 +202,7 @@ def cutting(place: Path, scale: Scale) -> Outcome:
         counts: Counter[str] = Counter()
         cuts, states = record(place / name, before, changes)
         if not scale.whole:
-            cuts = cuts[scale.seed % 8 :: 8]
+            cuts = cuts[scale.seed % 16 :: 16]
         chance = random.Random(f"{scale.seed} {name}")  # noqa: S311 - repeatable
         replay = Replay(states, counts)
         done, failures = replayed(cuts, place / name, chance, tries, replay.check)
@@ -211,7 +211,7 @@ def cutting(place: Path, scale: Scale) -> Outcome:
             (name, len(cuts), len(changes), done, counts["completed"], len(failures))
         )
     cuts, check = plain(place / "plain")
-    cuts = cuts if scale.whole else cuts[scale.seed % 3 :: 3]
+    cuts = cuts if scale.whole else cuts[scale.seed % 6 :: 6]
     chance = random.Random(scale.seed)  # noqa: S311 - repeatable
     done, failures = replayed(cuts, place / "plain", chance, tries, check)
     outcome.failures += [f"plain: {failure}" for failure in failures]
