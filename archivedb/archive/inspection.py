@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from archivedb.archive import deriving
 from archivedb.archive.decoding import Hurt, undecodable
+from archivedb.archive.keeping import superseding
 from archivedb.archive.loading import reader_of
 from archivedb.archive.writing.current import current, refuse_in_batch
 from archivedb.archive.writing.editing import held
-from archivedb.archive.writing.indexing import others_of, read_envelope
+from archivedb.archive.writing.indexing import read_envelope
 from archivedb.archive.writing.recovering import rebuild, unknown
 from archivedb.catalog import checks, dump, reading
-from archivedb.errors import ArchiveError, ModeError
+from archivedb.errors import ArchiveError
 from archivedb.store import naming, proving
 from archivedb.values.leaves import array_paths
 
@@ -30,6 +31,14 @@ Checked = checks.Checked
 
 PATIENCE = 40
 """How often unsettled writers are waited for, for a twentieth of a second."""
+
+_KINDS = {
+    **dict.fromkeys(("counts", "incomplete", "unsupported"), "unindexed"),
+    **dict.fromkeys(("superseded", "foreign", "unreadable"), "orphaned"),
+}
+"""What to call a payload that the catalog does not know; not what others need."""
+
+_UNKNOWN = "the catalog does not know it"
 
 
 class Inspection:
@@ -200,41 +209,17 @@ class Inspection:
             if not files or store.is_settled():
                 break
             time.sleep(0.05)
-        for file in files:
-            if store.is_pending(file) or self.still_indexed(file):
-                continue
-            if self.stored_size(file) is not None:
-                judged = self._judge(file)
-                if judged is not None:
-                    yield file, *judged
-        for file in self._core.store.strangers():
+        for each in superseding.judge(self._core, files):
+            kind = _KINDS.get(each.verdict)
+            if kind is not None and not self.still_indexed(each.file):
+                plain = each.verdict not in {"unreadable", "unsupported", "incomplete"}
+                yield (
+                    each.file,
+                    kind,
+                    each.why if plain else f"{_UNKNOWN}, and {each.why}",
+                )
+        for file in store.strangers():
             yield file, "orphaned", "it is no payload of archivedb"
-
-    def _judge(self, file: str) -> tuple[str, str] | None:
-        try:
-            with self._core.store.open(file) as source:
-                envelope = read_envelope(source)
-        except ModeError as error:
-            return "unindexed", f"the catalog does not know it, and {error}"
-        except ArchiveError as error:
-            return "orphaned", f"the catalog does not know it, and {error}"
-        if envelope.archive != self._core.uuid:
-            return "orphaned", "it belongs to another archive"
-        if others_of(envelope, self._core.store.find) is None:
-            number = envelope.batch.index(envelope.payload) + 1
-            part = f"part {number} of {len(envelope.batch)}"
-            return "orphaned", f"it is {part} of a batch that was cut short"
-        with self._core.reading() as connection:
-            if reading.payload_uuids(connection, list(envelope.batch)):
-                # What it holds is gone, but others count only together with it.
-                return None
-            superseded = all(
-                reading.positions(connection, entry.record) >= entry.position
-                for entry in envelope.entries
-            )
-        if superseded:
-            return "orphaned", "what it holds was deleted, or superseded"
-        return "unindexed", "the catalog does not know it"
 
     def catalog_faults(self, *, whole: bool = False) -> list[str]:
         """Return what SQLite itself finds wrong with the catalog."""

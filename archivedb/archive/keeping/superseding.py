@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from archivedb.archive.writing.indexing import UNREADABLE, read_envelope
 from archivedb.archive.writing.recovering import unknown
 from archivedb.catalog import reading
-from archivedb.errors import ArchiveError
+from archivedb.errors import ArchiveError, ModeError
 from archivedb.store import naming, quarantine
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ class Judgement:
     Attributes:
         file: The payload.
         size: Its bytes.
-        verdict: ``"superseded"``, ``"counts"``, ``"foreign"`` or ``"doubtful"``.
+        verdict: ``"superseded"``; ``"counts"``; ``"foreign"``, of another
+            archive; ``"unreadable"``; ``"unsupported"``, of a mode that is not
+            installed; ``"incomplete"``, of a batch of which a part was lost;
+            or ``"doubtful"``, as others need it.
         why: Why it is so.
         group: The payloads of its batch that are there, itself among them.
 
@@ -75,9 +78,9 @@ def judge(
         try:
             with store.open(file) as source:
                 envelope = read_envelope(source)
-        except ArchiveError:
-            why = "it cannot be read: see `archivedb verify`"
-            judged.append(Judgement(file, size, "doubtful", why, ()))
+        except ArchiveError as error:
+            verdict = "unsupported" if isinstance(error, ModeError) else "unreadable"
+            judged.append(Judgement(file, size, verdict, str(error), ()))
             continue
         if envelope.archive != core.uuid:
             why = "it belongs to another archive"
@@ -108,8 +111,10 @@ def _verdict(
             lost = any(quarantine.holds(store, uuid) for uuid in missing)
             if lost or any(_built_upon(connection, e) for e in envelope.entries):
                 why = "a part of its batch was lost: `archivedb repair --from` a backup"
-                return "doubtful", why, group
-            return "superseded", "it is part of a batch that was cut short", group
+                return "incomplete", why, group
+            number = envelope.batch.index(envelope.payload) + 1
+            part = f"part {number} of {len(envelope.batch)}"
+            return "superseded", f"it is {part} of a batch that was cut short", group
     return "counts", "the catalog does not know it", group
 
 
