@@ -20,6 +20,12 @@ EMPTY = 1 << 28
 RATIO = 1100
 """How much larger values may be than what the file holds: zlib reaches 1,030."""
 
+_DAMAGE = (
+    *(OSError, RuntimeError, KeyError, MemoryError, ValueError),
+    *(OverflowError, TypeError),
+)
+"""What h5py raises where bytes make no sense."""
+
 
 def read_hdf5(stream: BinaryIO, name: str) -> dict[str, Any]:
     """
@@ -36,7 +42,7 @@ def read_hdf5(stream: BinaryIO, name: str) -> dict[str, Any]:
         stream = io.BytesIO(stream.read())
     try:
         file = h5py.File(stream, "r")
-    except OSError as error:
+    except _DAMAGE as error:
         raise ArchiveError(f"{name} is not an HDF5 file: {error}") from error
     left_out: list[str] = []
     with file:
@@ -44,7 +50,7 @@ def read_hdf5(stream: BinaryIO, name: str) -> dict[str, Any]:
             # Before anything is followed, since a soft link may lead through one.
             _require_no_external(file)
             data = _read_tree(file, left_out)
-        except (OSError, RuntimeError, KeyError, MemoryError, ValueError) as error:
+        except _DAMAGE as error:
             raise ArchiveError(f"{name} cannot be read: {error}") from error
     if left_out:
         more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""

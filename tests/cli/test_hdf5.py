@@ -175,3 +175,20 @@ def test_no_hdf5_file() -> None:
     """Bytes that are something else are one sentence."""
     with pytest.raises(ArchiveError, match=r"junk is not an HDF5 file"):
         read_hdf5(BytesIO(b"junk" * 100), "junk")
+
+
+def test_a_flipped_bit_of_the_head_is_an_error_or_nothing(tmp_path: Path) -> None:
+    """Sizes and addresses that no file has are told as what they are: damage."""
+    path = tmp_path / "it.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(4)
+    raw = path.read_bytes()
+    refused = 0
+    for bit in range(96 * 8):
+        broken = bytearray(raw)
+        broken[bit // 8] ^= 1 << bit % 8
+        try:
+            read_hdf5(BytesIO(broken), "it.h5")
+        except ArchiveError:
+            refused += 1
+    assert refused > 96
