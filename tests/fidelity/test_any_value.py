@@ -50,14 +50,14 @@ def _decoded(value: Any) -> Any:
 
 
 @given(ANY)
-@settings(max_examples=800)
+@settings(max_examples=400)
 def test_encode_and_decode(shown: Shown) -> None:
     """The skeleton and its arrays say all that there is to a value."""
     _require_same(shown.value, _decoded(shown.value))
 
 
 @given(ANY)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_equal_values_have_equal_digests(shown: Shown) -> None:
     """What has come back is encoded just as it was: nothing is saved twice."""
     again = encode(_decoded(shown.value))

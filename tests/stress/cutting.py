@@ -202,7 +202,7 @@ def cutting(place: Path, scale: Scale) -> Outcome:
         counts: Counter[str] = Counter()
         cuts, states = record(place / name, before, changes)
         if not scale.whole:
-            cuts = cuts[scale.seed % 16 :: 16]
+            cuts = cuts[scale.seed % 24 :: 24]
         chance = random.Random(f"{scale.seed} {name}")  # noqa: S311 - repeatable
         replay = Replay(states, counts)
         done, failures = replayed(cuts, place / name, chance, tries, replay.check)

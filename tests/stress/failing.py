@@ -175,7 +175,7 @@ def injections(
                 *((errno.EIO, True, False), (errno.ENOSPC, True, False)),
             ]
         if not scale.whole:
-            ways = [chance.choice(ways)] if chance.random() < 0.1 else []
+            ways = [chance.choice(ways)] if chance.random() < 0.06 else []
         for way in ways:
             yield at, *way
 

@@ -376,7 +376,7 @@ def mutating(place: Path, scale: Scale) -> Outcome:
     outcome = Outcome(
         "(g) files mutated on purpose", ("what", "fed", "crashed", "failures")
     )
-    count = scale.pick(1500, 15)
+    count = scale.pick(1500, 8)
     for number, name in enumerate(ROWS):
         fed = crashed = failed = 0
         for turn in range(20):
