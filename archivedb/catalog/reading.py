@@ -620,27 +620,40 @@ def is_deleted_after(connection: Connection, uuid: str, position: int) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def has_change(connection: Connection, uuid: str, position: int) -> bool:
-    """Return whether a change has this place in a record's history."""
-    change = tables.change.c
-    statement = (
-        select(change.id)
-        .join(tables.record, record.id == change.record_id)
-        .where(record.uuid == uuid, change.position == position)
-    )
-    return connection.execute(statement).first() is not None
+def change_files(
+    connection: Connection, uuid: str, start: int, kind: str | None = None
+) -> list[str]:
+    """
+    Return the payloads of a record's changes.
 
+    Args:
+        connection: An open transaction.
+        uuid: The record's.
+        start: The position of the first.
+        kind: Of which kind; if left out, the change at that position alone.
 
-def prune_files(connection: Connection, uuid: str, after: int) -> list[str]:
-    """Return the payloads of the prunes of a record after some position."""
+    """
     change = tables.change.c
+    where = change.position == start
+    if kind is not None:
+        where = and_(change.position >= start, change.kind == kind)
     statement = (
         select(payload.file)
         .join(tables.change, change.payload_id == payload.id)
         .join(tables.record, record.id == change.record_id)
-        .where(record.uuid == uuid, change.kind == "prune", change.position > after)
+        .where(record.uuid == uuid, where)
     )
     return list(connection.execute(statement).scalars())
+
+
+def known_files(connection: Connection, files: list[str]) -> set[str]:
+    """Return which payload files the catalog names, by reading all of them."""
+    known: set[str] = set()
+    for start in range(0, len(files), 500):
+        some = files[start : start + 500]
+        statement = select(payload.file).where(payload.file.in_(some))
+        known.update(connection.execute(statement).scalars())
+    return known
 
 
 def total_versions(connection: Connection) -> int:

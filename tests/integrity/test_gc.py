@@ -269,3 +269,44 @@ def test_beside_writers(archive: Archive, tmp_path: Path) -> None:
     dump = archive.inspect().dump()
     archive.reindex()
     assert archive.inspect().dump() == dump
+
+
+def test_a_row_of_the_catalog_is_no_proof(archive: Archive, store: Path) -> None:
+    """One character of a row altered, and the payload that it named stays."""
+    file = archive.record("hurt").files[0]
+    with closing(sqlite3.connect(store.with_name("runs.db"))) as connection:
+        connection.execute(
+            "UPDATE payload SET uuid = 'f' || substr(uuid, 2) WHERE file = ?", [file]
+        )
+        connection.commit()
+
+    done = archive.gc(grace=NOW)
+    assert done.removed == ()
+    assert [each.file for each in done.kept] == [file]
+    assert (store / file).exists()
+    archive.reindex()
+    assert archive.load("hurt")["inputs"]["cutoff"] == 350
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "UPDATE payload SET uuid = 'f' || substr(uuid, 2),"
+        " file = substr(file, 1, 3) || 'f' || substr(file, 5)",
+        "UPDATE record SET deleted = 1, positions = 9",
+    ],
+)
+def test_a_damaged_catalog_empties_no_backup(
+    archive: Archive, store: Path, altered: str
+) -> None:
+    """Nor does the backup set aside what only rows call deleted."""
+    copy = store.with_name("copy")
+    archive.backup(copy)
+    there = payloads(next(copy.glob("*.payloads")))
+    with closing(sqlite3.connect(store.with_name("runs.db"))) as connection:
+        connection.execute(altered)
+        connection.commit()
+
+    done = archive.backup(copy)
+    assert done.retired == 0
+    assert there.items() <= payloads(next(copy.glob("*.payloads"))).items()

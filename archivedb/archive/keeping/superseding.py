@@ -3,7 +3,8 @@ Which payloads nothing can ever need again.
 
 A catalog that does not know a payload is no reason to remove it.  What is: its
 record was deleted, its version was pruned, another change has its place in the
-history, or its batch was cut short.
+history, or its batch was cut short.  A row of the catalog that says so is no
+proof, since SQLite has no checksums: the payload that it names must say so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from archivedb.errors import ArchiveError, ModeError
 from archivedb.store import naming, quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection
 
@@ -39,7 +40,8 @@ class Judgement:
         verdict: ``"superseded"``; ``"counts"``; ``"foreign"``, of another
             archive; ``"unreadable"``; ``"unsupported"``, of a mode that is not
             installed; ``"incomplete"``, of a batch of which a part was lost;
-            or ``"doubtful"``, as others need it.
+            or ``"doubtful"``, as others need it, or the catalog contradicts
+            the payloads.
         why: Why it is so.
         group: The payloads of its batch that are there, itself among them.
 
@@ -69,6 +71,7 @@ def judge(
     store = store or core.store
     with core.reading() as connection:
         found = unknown(connection, store.files() if files is None else files)
+        named = reading.known_files(connection, found)
     read: dict[str, Envelope] = {}
     judged: list[Judgement] = []
     for file in found:
@@ -87,6 +90,10 @@ def judge(
             judged.append(Judgement(file, size, "foreign", why, ()))
             continue
         read[file] = envelope
+        if file in named:
+            why = "the catalog has it under another uuid: run `archivedb reindex`"
+            judged.append(Judgement(file, size, "doubtful", why, (file,)))
+            continue
         verdict, why, group = _verdict(core, store, envelope, file)
         judged.append(Judgement(file, size, verdict, why, group))
     return _keep_needed(judged, read)
@@ -103,9 +110,16 @@ def _verdict(
         if known:
             why = "others of its batch count only together with it"
             return "doubtful", why, group
-        reasons = {_superseded(core, connection, e) for e in envelope.entries}
+        evidence = _Evidence(core, connection, envelope.payload)
+        reasons = {evidence.of(entry) for entry in envelope.entries}
         if None not in reasons:
             return "superseded", " and ".join(sorted(filter(None, reasons))), group
+        if evidence.lacking:
+            why = (
+                "the catalog says that it is superseded, and no payload does: run "
+                "`archivedb verify`, then `archivedb repair` or `archivedb reindex`"
+            )
+            return "doubtful", why, group
         missing = [uuid for uuid, each in batch.items() if each is None]
         if missing:
             lost = any(quarantine.holds(store, uuid) for uuid in missing)
@@ -123,20 +137,58 @@ def _built_upon(connection: Connection, entry: Entry) -> bool:
     return reading.positions(connection, entry.record) > entry.position
 
 
-def _superseded(core: Core, connection: Connection, entry: Entry) -> str | None:
-    """Return why a change is nothing any more, or None if it may be something."""
-    if reading.is_deleted_after(connection, entry.record, entry.position):
-        return "its record was deleted"
-    if reading.has_change(connection, entry.record, entry.position):
-        return "another change has its place"
-    if entry.version is not None:
-        for file in reading.prune_files(connection, entry.record, entry.position):
-            # A prune that cannot be read proves nothing.
-            with suppress(*UNREADABLE), core.store.open(file) as source:
-                for other in read_envelope(source).entries:
-                    if other.record == entry.record and entry.version in other.drops:
-                        return "its version was pruned"
-    return None
+class _Evidence:
+    """
+    Looks for payloads that say that the changes of another are superseded.
+
+    Args:
+        core: The open archive.
+        connection: An open transaction.
+        suspect: The uuid of the payload that may be superseded.
+
+    Attributes:
+        lacking: Whether the catalog said so where no payload does.
+
+    """
+
+    def __init__(self, core: Core, connection: Connection, suspect: str) -> None:
+        self._core = core
+        self._connection = connection
+        self._suspect = suspect
+        self.lacking = False
+
+    def of(self, entry: Entry) -> str | None:
+        """Return why a change is nothing any more, or None if it may be something."""
+        record, place, version = entry.record, entry.position, entry.version
+        said = False
+        if reading.is_deleted_after(self._connection, record, place):
+            said = True
+            if any(e.kind == "delete" for e in self._others(record, place, "delete")):
+                return "its record was deleted"
+        for other in self._others(record, place):
+            if other.position == place:
+                return "another change has its place"
+        said = said or bool(reading.change_files(self._connection, record, place))
+        if version is not None and any(
+            version in other.drops for other in self._others(record, place, "prune")
+        ):
+            return "its version was pruned"
+        self.lacking = self.lacking or said
+        return None
+
+    def _others(
+        self, record: str, start: int, kind: str | None = None
+    ) -> Iterator[Entry]:
+        """Yield what other payloads say of a record's changes; see `change_files`."""
+        for file in reading.change_files(self._connection, record, start, kind):
+            # What cannot be read proves nothing.
+            with suppress(*UNREADABLE), self._core.store.open(file) as source:
+                envelope = read_envelope(source)
+                if envelope.payload == self._suspect:
+                    continue
+                for entry in envelope.entries:
+                    if entry.record == record and entry.position >= start:
+                        yield entry
 
 
 def _keep_needed(judged: list[Judgement], read: dict[str, Envelope]) -> list[Judgement]:
