@@ -291,8 +291,10 @@ def test_a_row_of_the_catalog_is_no_proof(archive: Archive, store: Path) -> None
 @pytest.mark.parametrize(
     "altered",
     [
-        "UPDATE payload SET uuid = 'f' || substr(uuid, 2),"
-        " file = substr(file, 1, 3) || 'f' || substr(file, 5)",
+        (
+            "UPDATE payload SET uuid = 'f' || substr(uuid, 2),"
+            " file = substr(file, 1, 3) || 'f' || substr(file, 5)"
+        ),
         "UPDATE record SET deleted = 1, positions = 9",
     ],
 )
