@@ -113,6 +113,10 @@ def _payloads(seen: Examination) -> Iterator[Symptom]:
             yield Symptom(subject, "problem", detail, advice)
         return
     yield Symptom(subject, "ok", f"{seen.payloads}, archive {owner}")
+    for path in seen.impostors():
+        detail = f"{path} is no directory of the archive's own"
+        advice = "look where it leads, then move it away"
+        yield Symptom(subject, "problem", detail, advice)
 
 
 def _places(seen: Examination) -> Iterator[Symptom]:

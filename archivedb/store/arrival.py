@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from archivedb.formats import uuids
 from archivedb.store import locks, naming
-from archivedb.store.files import sync_directory, typed
+from archivedb.store.files import require_own, sync_directory, typed
 from archivedb.values import digest
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Arrival:
         self._digits = parsed.digits
         self._path = store.temporary(uuids.uuid7(), parsed.suffix)
         with typed("write", self._path):
+            require_own(self._path.parent)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
             self._descriptor = locks.open_lockable(self._path, flags)
@@ -81,6 +82,7 @@ class Arrival:
         """
         with typed("write", self._target):
             folder = self._target.parent
+            require_own(folder)
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
                 if self._store.durable:

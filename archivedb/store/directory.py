@@ -57,6 +57,22 @@ class PayloadStore:
         """Return where a payload lies for good, below the root."""
         return name.relative
 
+    def own(self, name: str) -> Path:
+        """
+        Return one of the store's own directories, which may not be there yet.
+
+        Raises:
+            StoreError: A link or a file is in its place.
+
+        """
+        require_own(self.root / name)
+        return self.root / name
+
+    def impostors(self) -> list[Path]:
+        """Return what is in the place of one of the store's own directories."""
+        names = (TEMPORARY, LOCKS, INCOMING, QUARANTINE)
+        return [self.root / name for name in names if not self._is_own(name)]
+
     # Identity -----------------------------------------------------------
 
     def identity(self) -> str | None:
@@ -121,15 +137,13 @@ class PayloadStore:
     @contextmanager
     def name_lock(self, name: str) -> Iterator[None]:
         """Hold the lock that fixes a record's position in its history."""
-        require_own(self.root / LOCKS)
-        with locks.file_lock(self.root / LOCKS / locks.stripe(name)):
+        with locks.file_lock(self.own(LOCKS) / locks.stripe(name)):
             yield
 
     @contextmanager
     def writers_lock(self) -> Iterator[None]:
         """Hold the lock under which the catalog is written."""
-        require_own(self.root / LOCKS)
-        with locks.file_lock(self.root / LOCKS / "catalog"):
+        with locks.file_lock(self.own(LOCKS) / "catalog"):
             yield
 
     @contextmanager

@@ -31,7 +31,7 @@ _PIECE = 8 << 20
 @contextmanager
 def taking(store: PayloadStore) -> Iterator[None]:
     """Hold the lock of those who take payloads of others in."""
-    with locks.file_lock(store.root / LOCKS / "taking"):
+    with locks.file_lock(store.own(LOCKS) / "taking"):
         yield
 
 
@@ -67,7 +67,7 @@ class Guests:
 
         """
         target = self._store.resolve(file)
-        temporary = self._store.root / TEMPORARY / f"{target.name}{GUEST}"
+        temporary = self._store.own(TEMPORARY) / f"{target.name}{GUEST}"
         with typed("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.parent.mkdir(exist_ok=True)
@@ -120,9 +120,10 @@ class Guests:
 
 def left_behind(store: PayloadStore) -> list[str]:
     """Return the guests in ``tmp/``: of whoever is at work, or was killed."""
-    with typed("list", store.root / TEMPORARY):
+    folder = store.own(TEMPORARY)
+    with typed("list", folder):
         try:
-            names = os.listdir(store.root / TEMPORARY)
+            names = os.listdir(folder)
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(name for name in names if name.endswith(GUEST))

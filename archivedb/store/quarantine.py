@@ -12,7 +12,6 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
-from archivedb.errors import StoreError
 from archivedb.store.directory import QUARANTINE
 from archivedb.store.files import sync_directory, typed
 
@@ -103,10 +102,7 @@ def holds(store: PayloadStore, uuid: str) -> bool:
 
 
 def _folder(store: PayloadStore) -> Path:
-    folder = store.root / QUARANTINE
-    if folder.is_symlink():
-        msg = f"{folder} is a link, which may lead anywhere; remove it"
-        raise StoreError(msg)
+    folder = store.own(QUARANTINE)
     if not folder.is_dir():
         folder.mkdir(exist_ok=True)
         if store.durable:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from archivedb.store import locks, naming
 from archivedb.store.directory import INCOMING, PayloadStore
-from archivedb.store.files import make_directory, sync_directory, typed
+from archivedb.store.files import make_directory, require_own, sync_directory, typed
 from archivedb.store.pending import Pending
 
 if TYPE_CHECKING:
@@ -36,7 +36,14 @@ class SpoolDirectory(PayloadStore):
         super().__init__(store.root / INCOMING, durable=store.durable)
 
     def prepare(self) -> None:
-        """Make the directory, durably, if it is not there."""
+        """
+        Make the directory, durably, if it is not there.
+
+        Raises:
+            StoreError: A link or a file is in its place.
+
+        """
+        require_own(self.root)
         make_directory(self.root, durable=self.durable)
 
     def temporary(self, uuid: str, suffix: str) -> Path:
@@ -56,11 +63,18 @@ class SpoolDirectory(PayloadStore):
         return Spooled(self, uuid, suffix)
 
     def files(self) -> Iterator[str]:
-        """Yield the payloads that wait, oldest first."""
+        """
+        Yield the payloads that wait, oldest first.
+
+        Raises:
+            StoreError: They cannot be listed, or a link is in the directory's place.
+
+        """
+        require_own(self.root)
         with typed("list", self.root):
             try:
                 names = sorted(os.listdir(self.root))
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return
         for name in names:
             if naming.parse(name) is not None:
@@ -68,8 +82,9 @@ class SpoolDirectory(PayloadStore):
 
     def sweep_unfinished(self, older_than: float) -> None:
         """Remove what was begun before a time, and is not written any more."""
+        require_own(self.root)
         # Whether a writer on another host lives, nobody can ask here.
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(FileNotFoundError):
             for name in os.listdir(self.root):
                 if not name.startswith("."):
                     continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archivedb import Archive, ArchiveError
-from archivedb.errors import CatalogError
+from archivedb.errors import CatalogError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,16 +55,17 @@ KINDS: dict[str, Callable[[Path, Path], None]] = {
 }
 LINKS = ("link", "nowhere", "device")
 SIDE_FILES = ("runs.db-wal", "runs.db-shm", "runs.db-journal")
+OWN = ("tmp", "locks", "incoming", "quarantine")
 PLACES = [
     *((name, kind) for name in SIDE_FILES for kind in KINDS if kind != "file"),
     *((f"{STORE}/archive.json", kind) for kind in KINDS),
-    *((f"{STORE}/{name}", kind) for name in ("tmp", "locks") for kind in KINDS),
+    *((f"{STORE}/{name}", kind) for name in OWN for kind in KINDS),
     *((f"{STORE}/locks/catalog", kind) for kind in (*LINKS, "directory")),
     *(("shard", kind) for kind in KINDS if kind != "directory"),
     *(("payload", kind) for kind in KINDS),
     *((STORE, kind) for kind in KINDS if kind != "link"),
 ]
-HARMLESS = {(f"{STORE}/{name}", "directory") for name in ("tmp", "locks")}
+HARMLESS = {(f"{STORE}/{name}", "directory") for name in OWN}
 """An empty directory is what belongs there."""
 
 
@@ -359,3 +360,59 @@ def test_places_within_the_file_are_proven(tmp_path: Path) -> None:
                     continue
                 assert found == value[path]
             assert archive.load("x") == value
+
+
+# Links where the store's own directories belong ------------------------------------
+
+
+WAYS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "spool": (
+        "incoming",
+        lambda place: Archive(place / "runs.db", spool=True).save({"y": 1}, "y"),
+    ),
+    "ingest": ("incoming", lambda place: Archive(place / "runs.db").ingest()),
+    "repair": (
+        "tmp",
+        lambda place: Archive(place / "runs.db").repair(place / "copy"),
+    ),
+    "pull": (
+        "tmp",
+        lambda place: Archive(place / "runs.db").pull(place / "copy" / "runs.db"),
+    ),
+    "pull's lock": (
+        "locks",
+        lambda place: Archive(place / "runs.db").pull(place / "copy" / "runs.db"),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_in_leads_through_a_link(tmp_path: Path, way: str) -> None:
+    """Each refuses by name, and nothing is written to where the link leads."""
+    name, go = WAYS[way]
+    with Archive(tmp_path / "copy" / "runs.db") as archive:
+        for number in range(3):
+            (file,) = archive.save({"a": number}, f"x{number}").files
+    shutil.copytree(tmp_path / "copy", tmp_path, dirs_exist_ok=True)
+    if way == "repair":
+        (tmp_path / STORE / file).unlink()
+    else:
+        with Archive(tmp_path / "copy" / "runs.db") as archive:
+            archive.save({"new": 1}, "new")
+    outside = tmp_path / "outside"
+    own = tmp_path / STORE / name
+    if own.exists():
+        own.rename(outside)
+    else:
+        outside.mkdir()
+    own.symlink_to(outside)
+    before = everything_below(outside)
+    with pytest.raises(StoreError, match=f"{name} is a link"):
+        go(tmp_path)
+    assert everything_below(outside) == before
+    symptoms = Archive.doctor_catalog(tmp_path / "runs.db").symptoms
+    assert [each.subject for each in symptoms if str(own) in each.detail] == [
+        "payloads"
+    ]
+    with Archive(tmp_path / "runs.db", readonly=True) as archive:
+        assert archive.load("x0") == {"a": 0}

@@ -135,6 +135,10 @@ class Examination:
                 held += not free
         return held, closed
 
+    def impostors(self) -> list[Path]:
+        """Return links and files in the place of the store's own directories."""
+        return self.store.impostors() if self.payloads.is_dir() else []
+
     def left_behind(self) -> tuple[int, int]:
         """Return how many files dead writers left, and the bytes of those."""
         old = self.store.sweep(self.store.clock() - ABANDONED, dry_run=True)

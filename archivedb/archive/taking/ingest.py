@@ -99,11 +99,11 @@ def at_opening(core: Core) -> None:
     """
     if core.readonly or core.spools:
         return
-    waiting = _waiting(core)
-    if not waiting and not guests.left_behind(core.store):
-        return
     # What cannot be taken in waits on; `ingest` says why.
     with suppress(*UNREADABLE, RecordError):
+        waiting = _waiting(core)
+        if not waiting and not guests.left_behind(core.store):
+            return
         core.create()
         with taking(core.store):
             sweep(core)
