@@ -310,11 +310,14 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the finding as one sentence."""
-        what = f"{self.record!r} version {self.version}" if self.record else ""
-        where = f" at {self.path!r}" if self.path else ""
-        file = f" ({self.file})" if self.file else ""
-        head = f"{self.kind}: {what}{where}{file}".replace(":  (", ": (")
-        return f"{head}: {self.detail}; {self.advice}"
+        about = [
+            f"{self.record!r} version {self.version}" if self.record else "",
+            f"at {self.path!r}" if self.path else "",
+            f"({self.file})" if self.file else "",
+        ]
+        head = " ".join(filter(None, about))
+        said = filter(None, (self.kind, head, self.detail))
+        return f"{': '.join(said)}; {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)

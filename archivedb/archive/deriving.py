@@ -84,10 +84,10 @@ def compare_records(core: Core, records: set[str]) -> Comparison:
     return _compare(core, records)
 
 
-def left_out(core: Core, known: set[str]) -> set[str]:
-    """Return the records of the catalog that no payload has led to."""
+def left_out(core: Core) -> set[str]:
+    """Return the records of the catalog to which no payload leads."""
     with core.reading() as connection:
-        return {uuid for uuid in checks.all_records(connection) if uuid not in known}
+        return checks.records_of_nothing(connection)
 
 
 def _told_of(core: Core, payloads: Sequence[str]) -> set[str]:

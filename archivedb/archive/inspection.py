@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 Checked = checks.Checked
-"""A payload file that the catalog knows, and its last check."""
+"""A payload file that the catalog knows, and when it was found sound."""
+
+LEVELS, SOUND = checks.LEVELS, checks.SOUND
 
 PATIENCE = 40
 """How often unsettled writers are waited for, for a twentieth of a second."""
@@ -54,10 +56,15 @@ class Inspection:
         core.require_existing()
         self._core = core
 
-    def ledger(self) -> list[Checked]:
-        """Return every payload file that the catalog knows, and its last check."""
+    def ledger(self, level: str) -> list[Checked]:
+        """Return every payload file that the catalog knows; see `checks.ledger`."""
         with self._core.reading() as connection:
-            return checks.ledger(connection)
+            return checks.ledger(connection, level)
+
+    def known_as(self, file: str) -> Checked | None:
+        """Return a payload that the catalog knows, by its file."""
+        with self._core.reading() as connection:
+            return checks.known_as(connection, file)
 
     @property
     def records_results(self) -> bool:
@@ -184,9 +191,9 @@ class Inspection:
         return deriving.compare(self._core, payloads, known)
 
     def compare_rest(self, known: set[str]) -> deriving.Comparison:
-        """Compare the records that no payload has led to."""
-        rest = deriving.left_out(self._core, known)
-        return deriving.compare_records(self._core, rest)
+        """Compare the records to which no payload leads, whatever was checked."""
+        rest = deriving.left_out(self._core)
+        return deriving.compare_records(self._core, rest - known)
 
     def unindexed(
         self, known: AbstractSet[str] = frozenset()

@@ -7,7 +7,9 @@ may be of any.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from sqlalchemy import StaticPool, create_engine, event
 from archivedb.catalog import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -44,48 +46,71 @@ def faults(connection: Connection, *, whole: bool) -> list[str]:
     check = "integrity_check" if whole else "quick_check"
     rows = connection.exec_driver_sql(f"PRAGMA {check}({FAULTS})").fetchall()
     found = [str(row[0]) for row in rows if row[0] != "ok"]
-    for table, rowid, parent, _ in connection.exec_driver_sql(
-        "PRAGMA foreign_key_check"
-    ):
-        found.append(f"{table} row {rowid} refers to a missing {parent}")
-        if len(found) >= FAULTS:
-            break
+    lost: Counter[tuple[str, str]] = Counter()
+    for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        lost[table, parent] += 1
+    for (table, parent), count in lost.items():
+        what = "row refers" if count == 1 else "rows refer"
+        found.append(f"{count:,} {table} {what} to a missing {parent}")
     return found
 
 
 # The ledger -----------------------------------------------------------------
 
+LEVELS = ("quick", "full", "deep")
+"""How payloads are verified: each proves what those before it do, and more."""
+
+SOUND = "sound"
+"""The verdict of a check that found nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """
-    A payload file that the catalog knows, and what the ledger says of it.
+    A payload file that the catalog knows, and when it was found sound.
 
     Attributes:
         uuid: The payload's.
         file: Its file, below the store.
         size: Its bytes.
-        level: How it was checked last, or None: never.
-        checked_at: When, in microseconds since 1970.
-        verdict: What was found.
+        sound_at: When it was last found sound, in microseconds since 1970; or
+            None: never, or not since something was wrong with it.
 
     """
 
     uuid: str
     file: str
     size: int
-    level: str | None
-    checked_at: int | None
-    verdict: str | None
+    sound_at: int | None
 
 
-def ledger(connection: Connection) -> list[Checked]:
-    """Return every payload file, in the order of the files."""
+def ledger(connection: Connection, level: str) -> list[Checked]:
+    """
+    Return every payload file, in the order of the files.
+
+    Args:
+        connection: An open transaction.
+        level: At which level, or at a higher one, they were to be found sound.
+
+    """
+    enough = LEVELS[LEVELS.index(level) :]
     rows = connection.exec_driver_sql(
-        "SELECT p.uuid, p.file, p.size, c.level, c.checked_at, c.verdict FROM payload p"
-        ' LEFT JOIN "check" c ON c.payload_id = p.id ORDER BY p.file'
+        'SELECT p.uuid, p.file, p.size, (SELECT max(c.checked_at) FROM "check" c '
+        # Else what was altered may be no time.
+        "WHERE c.payload_id = p.id AND typeof(c.checked_at) = 'integer' "
+        "AND c.verdict = ? AND c.level IN (SELECT value FROM json_each(?))) "
+        "FROM payload p ORDER BY p.file",
+        (SOUND, json.dumps(enough)),
     )
     return [Checked(*row) for row in rows]
+
+
+def known_as(connection: Connection, file: str) -> Checked | None:
+    """Return a payload by its file, as one that was never checked."""
+    found = connection.exec_driver_sql(
+        "SELECT uuid, file, size, NULL FROM payload WHERE file = ?", (file,)
+    ).fetchone()
+    return None if found is None else Checked(*found)
 
 
 def knows_file(connection: Connection, file: str) -> bool:
@@ -95,10 +120,12 @@ def knows_file(connection: Connection, file: str) -> bool:
 
 
 def record(
-    connection: Connection, level: str, results: Iterable[tuple[str, int, str]]
+    connection: Connection, level: str, results: Sequence[tuple[str, int, str]]
 ) -> None:
     """
     Write results into the ledger; a payload that is gone by now has none.
+
+    One that is not sound takes back what was found at any level before.
 
     Args:
         connection: An open write transaction.
@@ -106,6 +133,12 @@ def record(
         results: Payload uuid, time in microseconds, and verdict of each.
 
     """
+    if wrong := [(uuid,) for uuid, _, verdict in results if verdict != SOUND]:
+        connection.exec_driver_sql(
+            'DELETE FROM "check" WHERE payload_id = '
+            "(SELECT id FROM payload WHERE uuid = ?)",
+            wrong,
+        )
     connection.exec_driver_sql(
         'INSERT OR REPLACE INTO "check" (payload_id, level, checked_at, verdict) '
         "SELECT id, ?, ?, ? FROM payload WHERE uuid = ?",
@@ -339,10 +372,13 @@ def records_of(connection: Connection, payloads: Sequence[str]) -> set[str]:
     return found
 
 
-def all_records(connection: Connection) -> Iterator[str]:
-    """Yield the uuid of every record, deleted ones too."""
-    for row in connection.exec_driver_sql("SELECT uuid FROM record ORDER BY id"):
-        yield row[0]
+def records_of_nothing(connection: Connection) -> set[str]:
+    """Return the uuids of records of which no payload tells that is known."""
+    rows = connection.exec_driver_sql(
+        "SELECT r.uuid FROM record r WHERE NOT EXISTS (SELECT 1 FROM change c "
+        "JOIN payload p ON p.id = c.payload_id WHERE c.record_id = r.id)"
+    )
+    return {row[0] for row in rows}
 
 
 # A catalog to compare with --------------------------------------------------

@@ -276,8 +276,9 @@ check = Table(
     "check",
     metadata,
     Column("payload_id", ForeignKey("payload.id"), primary_key=True),
-    Column("level", Text, nullable=False),
+    Column("level", Text, primary_key=True),
     Column("checked_at", BigInteger, nullable=False),
     Column("verdict", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
-"""The ledger of verifications: the last one of each payload."""
+"""The ledger of verifications: the last one of each payload at each level."""

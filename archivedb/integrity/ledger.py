@@ -7,45 +7,32 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from archivedb.archive.inspection import SOUND
+
 if TYPE_CHECKING:
     from archivedb.archive.inspection import Checked, Inspection
-
-LEVELS = ("quick", "full", "deep")
-SOUND = "sound"
 
 _SECONDS = 10.0
 """How long results are kept together: each transaction waits for the disk."""
 _MANY = 20_000
 
 
-def last_check(each: Checked, level: str) -> int | None:
-    """
-    Return when a payload was last found sound at this level or a higher one.
-
-    In microseconds since 1970; None if it never was, or has a finding.
-    """
-    if each.level not in LEVELS or not isinstance(each.checked_at, int):
-        return None
-    enough = LEVELS.index(each.level) >= LEVELS.index(level)
-    return each.checked_at if enough and each.verdict == SOUND else None
-
-
 def due(
-    known: list[Checked], level: str, part: float | None, max_age: float | None
+    known: list[Checked], part: float | None, max_age: float | None
 ) -> list[Checked]:
     """
     Return the payloads to be checked, the least recently checked first.
 
     Args:
         known: All of them.
-        level: The level.
         part: Which part of all of them, or None: all that are due.
         max_age: Seconds; those checked since are not due.
 
     """
     before = math.inf if max_age is None else time.time_ns() // 1000 - max_age * 1e6
-    found = [each for each in known if (last_check(each, level) or 0) < before]
-    found.sort(key=lambda each: last_check(each, level) or 0)
+    found = [each for each in known if (each.sound_at or 0) < before]
+    # Of equals in the order of the files, which is that of the directories.
+    found.sort(key=lambda each: each.sound_at or 0)
     return found if part is None else found[: math.ceil(part * len(known))]
 
 
@@ -53,20 +40,17 @@ class Ledger:
     """
     Collects results, and writes them down in few transactions.
 
-    A check replaces the one before.  So that a weekly deep one survives daily
-    full ones, a sound result of a lower level does not replace a sound one of a
-    higher level, but where the ledger itself has chosen what was checked.
+    Each level has a row of its own: a weekly deep check and daily full ones do not
+    hide each other.
 
     Args:
         inspection: The archive.
         level: How it is checked.
-        chosen: Whether the ledger chose.
 
     """
 
-    def __init__(self, inspection: Inspection, level: str, *, chosen: bool) -> None:
+    def __init__(self, inspection: Inspection, level: str) -> None:
         self._inspection, self._level = inspection, level
-        self._keeps_higher = level == "quick" or not chosen
         self._results: list[tuple[str, int, str]] = []
         self._written = time.monotonic()
         self._now: dict[str, int] = {}
@@ -77,9 +61,6 @@ class Ledger:
         now = time.time_ns() // 1000
         if verdict == SOUND:
             self._now[each.uuid] = now
-        higher = last_check(each, self._level) is not None and each.level != self._level
-        if verdict == SOUND and higher and self._keeps_higher:
-            return
         self._results.append((each.uuid, now, verdict))
         if len(self._results) >= _MANY or time.monotonic() > self._written + _SECONDS:
             self.flush()
@@ -93,9 +74,7 @@ class Ledger:
 
     def oldest(self, known: list[Checked]) -> datetime | None:
         """Return when the one was checked whose check is the longest ago."""
-        times = [
-            self._now.get(each.uuid) or last_check(each, self._level) for each in known
-        ]
+        times = [self._now.get(each.uuid) or each.sound_at for each in known]
         if not times or None in times:
             return None
         oldest = min(when for when in times if when is not None)

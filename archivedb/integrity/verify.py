@@ -13,10 +13,11 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
+from archivedb.archive.inspection import LEVELS, SOUND
 from archivedb.errors import ArchiveError, CatalogError, ModeError
 from archivedb.integrity import asked, findings
 from archivedb.integrity.findings import finding
-from archivedb.integrity.ledger import LEVELS, SOUND, Ledger, due
+from archivedb.integrity.ledger import Ledger, due
 from archivedb.records import Finding, Report
 
 if TYPE_CHECKING:
@@ -68,18 +69,16 @@ def verify(  # noqa: PLR0913 - each is what somebody asks for
     part = asked.fraction(sample)
     age = asked.seconds(max_age, "max_age")
     limit = asked.seconds(max_duration, "max_duration")
-    chosen = any(each is not None for each in (part, age, limit))
     inspection = archive.inspect()
-    run = _Run(inspection, level, jobs, chosen=chosen, limit=limit)
+    run = _Run(inspection, level, jobs, limit)
     run.check_catalog()
     # Rows first: a save writes the file before the row, so every row that is
     # read here has its file already.
-    known = inspection.ledger()
-    wanted = due(known, level, part, age) if chosen else known
+    known = inspection.ledger(level)
+    wanted = due(known, part, age)
     try:
         run.check_files(wanted, progress)
-        if not chosen:
-            run.check_rest()
+        run.check_rest()
     except KeyboardInterrupt:
         run.ledger.flush()
         raise KeyboardInterrupt(_go_on(run, len(wanted))) from None
@@ -116,15 +115,13 @@ class _Run:
         inspection: Inspection,
         level: str,
         jobs: int | None,
-        *,
-        chosen: bool,
         limit: float | None,
     ) -> None:
         self.begun = time.monotonic()
         self.level = level
         self.findings: list[Finding] = []
         self.checked = self.bytes = 0
-        self.ledger = Ledger(inspection, level, chosen=chosen)
+        self.ledger = Ledger(inspection, level)
         self._inspection = inspection
         self._workers = jobs or os.cpu_count() or 1
         self._until = None if limit is None else self.begun + limit
@@ -142,7 +139,7 @@ class _Run:
             self.ledger.recorded = False
 
     def check_rest(self) -> None:
-        """Compare the records that no payload has led to."""
+        """Compare the records to which no payload leads."""
         if self.level == "deep":
             self._judge(lambda: self._inspection.compare_rest(self._compared), ())
 
@@ -184,10 +181,8 @@ class _Run:
         return not done.misindexed
 
     def _unreadable(self, file: str) -> list[Finding]:
-        for each in self._inspection.ledger():
-            if each.file == file:
-                return self._check(each)
-        return []
+        known = self._inspection.known_as(file)
+        return [] if known is None else self._check(known)
 
     # Files --------------------------------------------------------------
 

@@ -61,10 +61,37 @@ def upgrade() -> None:
     op.add_column("change", sa.Column("name_before", sa.Text(), nullable=True))
     op.add_column("array", sa.Column("facts", sa.LargeBinary(), nullable=True))
     op.create_index("ix_array_payload_id", "array", ["payload_id"])
+    _remake_ledger(["payload_id", "level"], "SELECT * FROM ledger")
+
+
+def _remake_ledger(key: list[str], rows: str) -> None:
+    """Make the table of checks anew, with another key."""
+    op.rename_table("check", "ledger")
+    op.create_table(
+        "check",
+        sa.Column("payload_id", sa.Integer(), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint(*key, name="pk_check"),
+        sa.ForeignKeyConstraint(
+            ["payload_id"], ["payload.id"], name="fk_check_payload_id"
+        ),
+        sqlite_with_rowid=len(key) == 1,
+    )
+    op.execute(f'INSERT INTO "check" {rows}')
+    op.drop_table("ledger")
 
 
 def downgrade() -> None:
     """Make the search index of 0001, empty: a reindex fills it."""
+    # A bare column beside max() is that of the row which has it:
+    # https://www.sqlite.org/lang_select.html#bareagg
+    _remake_ledger(
+        ["payload_id"],
+        "SELECT payload_id, level, max(checked_at), verdict FROM ledger"
+        " GROUP BY payload_id",
+    )
     op.drop_index("ix_record_partly_indexed", "record")
     op.drop_index("ix_array_payload_id", "array")
     op.drop_column("array", "facts")

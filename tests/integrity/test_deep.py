@@ -180,6 +180,9 @@ def test_a_finding_says_what_differs(filled: Path, tmp_path: Path) -> None:
         connection.commit()
 
     with Archive(catalog) as archive:
+        # Though no payload that is looked at leads to it.
+        part = archive.verify("deep", sample=0.01).findings
+        assert [each.record for each in part if each.record == "ghost"] == ["ghost"]
         found = archive.verify("deep").findings
         ghost, wrong = sorted(found, key=lambda each: each.record != "ghost")
         assert (wrong.kind, wrong.record, wrong.path) == ("misindexed", "al/run", "e")
@@ -190,6 +193,20 @@ def test_a_finding_says_what_differs(filled: Path, tmp_path: Path) -> None:
         assert (ghost.record, ghost.kind) == ("ghost", "misindexed")
         archive.reindex()
         assert archive.verify("deep").ok
+
+
+def test_rows_that_refer_to_nothing(filled: Path, tmp_path: Path) -> None:
+    """What SQLite finds broken is counted, table by table, in one sentence each."""
+    shutil.copytree(filled, tmp_path / "a")
+    with closing(sqlite3.connect(tmp_path / "a" / "runs.db")) as connection:
+        for number in (1, 2):
+            connection.execute(f"INSERT INTO tag VALUES (9{number}, 'lost')")
+        connection.commit()
+    with Archive(tmp_path / "a" / "runs.db") as archive:
+        (found,) = archive.verify("quick").findings
+    assert str(found).startswith(
+        "misindexed: the catalog: 2 tag rows refer to a missing record; run"
+    )
 
 
 def test_nothing_in_a_payload_is_run(tmp_path: Path) -> None:

@@ -56,20 +56,41 @@ def test_samples_come_round(ten: Archive, tmp_path: Path) -> None:
     assert again == set(sorted(before, key=lambda file: before[file])[:2])
 
 
-def test_what_was_checked_is_left_out(ten: Archive, tmp_path: Path) -> None:
+def test_what_was_checked_is_left_out(ten: Archive) -> None:
     """By its age, and at this level or a higher one."""
     assert ten.verify(max_age="1h").payloads == 10
     assert ten.verify(max_age="1h").payloads == 0
     assert ten.verify("quick", max_age="1h").payloads == 0
     assert ten.verify("deep", max_age="1h").payloads == 10
     assert ten.verify(max_age="1h").payloads == 0
-    assert {row[1] for row in rows(tmp_path)} == {"deep"}
-    # What is asked for as a whole takes nothing back from a higher level.
+    # Daily full checks take nothing back from a weekly deep one.
     ten.verify()
-    assert {row[1] for row in rows(tmp_path)} == {"deep"}
-    time.sleep(0.01)
-    assert ten.verify(max_age=0.001).payloads == 10
-    assert {row[1] for row in rows(tmp_path)} == {"full"}
+    assert ten.verify("deep", max_age="1h").payloads == 0
+
+
+def test_an_old_deep_check_hides_no_young_one(ten: Archive, tmp_path: Path) -> None:
+    """What was interrupted goes on where it was, though all was proven long ago."""
+    ten.verify("deep")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute('UPDATE "check" SET checked_at = checked_at - 8640000000000')
+        connection.commit()
+    assert ten.verify(sample="30%").payloads == 3
+    assert ten.verify(max_age="1h").payloads == 7
+    assert ten.verify(max_age="1h").payloads == 0
+    assert ten.verify("deep", max_age="1h").payloads == 10
+
+
+def test_a_finding_takes_back_what_was_found_before(
+    ten: Archive, tmp_path: Path
+) -> None:
+    """What is damaged now is due at every level, whatever was proven yesterday."""
+    ten.verify("deep")
+    file = tmp_path / "runs.payloads" / ten.record("r3").files[0]
+    raw = file.read_bytes()
+    file.write_bytes(raw[:-1] + b"x")
+    assert not ten.verify("full").ok
+    file.write_bytes(raw)
+    assert ten.verify("deep", max_age="1h").payloads == 1
 
 
 def test_what_is_damaged_is_due_until_it_is_sound(ten: Archive, tmp_path: Path) -> None:
