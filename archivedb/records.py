@@ -381,7 +381,8 @@ class Reindexing:
         payloads: How many payload files were indexed.
         records: How many living records they hold.
         versions: How many versions of them.
-        findings: The payload files that could not be read.
+        findings: The payload files that could not be read, and what the catalog
+            knew of payloads that are gone.
 
     Example:
         >>> archive = Archive("/tmp/archivedb-doctest/runs.db")

@@ -169,7 +169,9 @@ class Inspection:
                         reader.fetch(node["$array"], node)
                     except ArchiveError as error:
                         found.append(Hurt(path, str(error)))
-                reader.pickle()
+                if not found:
+                    # Its buffers are these arrays.
+                    reader.pickle()
         except ArchiveError as error:
             found.append(Hurt(None, str(error)))
         return found

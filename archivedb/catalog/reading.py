@@ -646,6 +646,13 @@ def change_files(
     return list(connection.execute(statement).scalars())
 
 
+def named_payloads(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield uuid and file of every payload that the catalog names."""
+    statement = select(payload.uuid, payload.file).order_by(payload.file)
+    for row in connection.execute(statement.execution_options(yield_per=1000)):
+        yield row[0], row[1]
+
+
 def known_files(connection: Connection, files: list[str]) -> set[str]:
     """Return which payload files the catalog names, by reading all of them."""
     known: set[str] = set()

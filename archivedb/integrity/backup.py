@@ -53,8 +53,10 @@ def backup(
                 wanted = copying.snapshot()
                 work.copy(wanted)
         copying.finish()
-        retired, lost = copying.retire(wanted)
-    findings = [
+        # What a damaged catalog does not know proves nothing.
+        retired, lost = (0, []) if copying.faults else copying.retire(wanted)
+    findings = [_broken(fault) for fault in copying.faults]
+    findings += [
         finding
         for file, kind in sorted(work.damaged.items())
         for finding in _findings(archive, file, kind)
@@ -129,6 +131,12 @@ def _findings(archive: Archive, file: str, kind: str) -> list[Finding]:
         for name, version, own in holds
         if own
     ] or [Finding(kind, None, None, None, file, detail, advice)]
+
+
+def _broken(fault: str) -> Finding:
+    detail = f"the catalog: {fault}; the backup keeps the catalog that it had"
+    advice = "run `archivedb reindex`, then back up again"
+    return Finding("misindexed", None, None, None, None, detail, advice)
 
 
 def _lost(file: str, directory: str) -> Finding:

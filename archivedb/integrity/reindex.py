@@ -25,14 +25,22 @@ def reindex(
         progress: Called with the payloads done, and how many there are.
 
     Returns:
-        What was rebuilt, and the payloads that could not be read.
+        What was rebuilt, the payloads that could not be read, and the versions
+        that the catalog knew and of which no payload is there any more.
 
     """
     inspection = archive.inspect()
     done = inspection.rebuild(progress)
     records, versions = inspection.totals()
     findings = [_finding(file, error) for file, error in done.damaged]
+    findings += [_lost(*each) for each in done.lost]
     return Reindexing(done.payloads, records, versions, tuple(findings))
+
+
+def _lost(file: str, name: str | None, version: int | None) -> Finding:
+    detail = "the old catalog knew it, and no file is there"
+    advice = "run `archivedb repair --from PATH`, a backup or another archive"
+    return Finding("missing", name, version, None, file, detail, advice)
 
 
 def _finding(file: str, error: ArchiveError) -> Finding:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -277,3 +279,25 @@ def test_beside_writers(archive: Archive, target: Path, tmp_path: Path) -> None:
         assert opened.inspect().dump() == archive.inspect().dump()
         opened.reindex()
         assert opened.inspect().dump() == archive.inspect().dump()
+
+
+def test_a_damaged_catalog_replaces_no_sound_one(
+    archive: Archive, target: Path, tmp_path: Path
+) -> None:
+    """The payloads are copied; the catalog waits until it was rebuilt."""
+    archive.backup(target)
+    archive.save({"n": 3}, "new")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute("DELETE FROM record WHERE name = 'hurt'")
+        connection.commit()
+    before = (target / "archive.db").read_bytes()
+    done = archive.backup(target)
+    assert {each.kind for each in done.findings} == {"misindexed"}
+    assert "keeps the catalog" in done.findings[0].detail
+    assert (done.copied, done.retired) == (1, 0)
+    assert (target / "archive.db").read_bytes() == before
+    archive.reindex()
+    assert archive.backup(target).ok
+    with Archive(target, readonly=True) as opened:
+        assert list(opened) == list(archive)
+        assert opened.verify("deep").ok

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,3 +107,29 @@ def test_what_was_indexed_elsewhere_is_found_by_verify(
             again.reindex()
         assert again.load("later") == {"n": 3}
         assert again.verify().ok
+
+
+def test_what_only_the_old_catalog_knew_is_named(
+    archive: Archive, file: Path, tmp_path: Path
+) -> None:
+    """A version whose payload is gone is not dropped without a word."""
+    archive.backup(tmp_path / "copy")
+    file.unlink()
+    done = archive.reindex()
+    assert [(each.kind, each.record, each.version) for each in done.findings] == [
+        ("missing", "hurt", 1)
+    ]
+    assert "hurt" not in archive
+    # It is as the payloads say by now, and so said once.
+    assert archive.reindex().findings == ()
+    assert archive.repair(tmp_path / "copy").indexed == 1
+    assert archive.load("hurt")["blob"] == bytes(range(256))
+
+
+def test_a_row_that_was_altered_is_no_loss(archive: Archive, tmp_path: Path) -> None:
+    """What lies there under its right name has not been lost."""
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute("UPDATE payload SET uuid = 'f' || substr(uuid, 2)")
+        connection.commit()
+    assert archive.reindex().findings == ()
+    assert archive.verify("deep").ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archivedb import Archive
-from archivedb.errors import ArchiveNotFoundError, ReadOnlyError
+from archivedb.errors import ArchiveNotFoundError, ReadOnlyError, StoreError
 from tests.support import fresh
 from tests.support.beside import writing
 
@@ -289,3 +290,67 @@ def test_beside_writers(archive: Archive, copy: Path, tmp_path: Path) -> None:
         assert len(done.restored) == 20
     assert archive.verify().ok
     assert [archive.load(f"more/{n}")["n"] for n in range(20)] == list(range(20))
+
+
+def _encrypted(raw: bytearray) -> None:
+    """Say of each member that it is encrypted."""
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = raw.find(mark)
+        while place >= 0:
+            raw[place + at] |= 1
+            place = raw.find(mark, place + 4)
+
+
+def _compressed_strangely(raw: bytearray) -> None:
+    """Say of each member that it is compressed in a way that nobody knows."""
+    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        place = raw.find(mark)
+        while place >= 0:
+            raw[place + at] = 77
+            place = raw.find(mark, place + 4)
+
+
+def _deflated(raw: bytearray) -> None:
+    """Say of what is stored as it is that it is compressed."""
+    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        place = raw.find(mark)
+        while place >= 0:
+            raw[place + at] = 8
+            place = raw.find(mark, place + 4)
+
+
+@pytest.mark.parametrize("hurt", [_encrypted, _compressed_strangely, _deflated])
+def test_a_zip_that_cannot_be_read(
+    archive: Archive, file: Path, tmp_path: Path, hurt: Callable[[bytearray], None]
+) -> None:
+    """It is a source without a sound copy, and no bug."""
+    with zipfile.ZipFile(tmp_path / "copy.zip", "w") as made:
+        made.write(file, file.name)
+    raw = bytearray((tmp_path / "copy.zip").read_bytes())
+    hurt(raw)
+    (tmp_path / "copy.zip").write_bytes(raw)
+    flip(file)
+    done = archive.repair(tmp_path / "copy.zip")
+    assert done.restored == ()
+    assert done.findings
+
+
+def test_a_full_disk_is_not_blamed_on_the_source(
+    archive: Archive, file: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the archive's own file, which is as it was."""
+    damaged = flip(file)
+    pwrite = os.pwrite
+
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent.name == "tmp":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StoreError, match=r"runs\.payloads.*No space left"):
+        archive.repair(copy)
+    monkeypatch.undo()
+    assert file.read_bytes() == damaged
+    assert archive.repair(copy).restored
+    assert archive.verify().ok

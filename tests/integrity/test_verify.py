@@ -250,3 +250,18 @@ def test_names_lead_nowhere_else(tmp_path: Path) -> None:
                 kinds = {each.kind for each in archive.verify(level).findings}
                 assert "misindexed" in kinds, (target, level)
     assert os.path.exists("/etc/passwd")  # noqa: PTH110 - and is nobody's business
+
+
+@pytest.mark.parametrize("mode", ["hdf5", "cloudpickle"])
+def test_one_damage_is_one_finding(tmp_path: Path, mode: str) -> None:
+    """The array that holds the bit is named, and nothing contradicts that."""
+    with Archive(tmp_path / "runs.db", mode=mode) as archive:
+        value = {"text": "x" * 500, "f": np.arange(4000.0)}
+        file = tmp_path / "runs.payloads" / archive.save(value, "x").files[0]
+        raw = bytearray(file.read_bytes())
+        raw[raw.find(np.arange(100.0, 120.0).tobytes())] ^= 1
+        file.write_bytes(raw)
+        (found,) = archive.verify().findings
+        assert (found.kind, found.record, found.path) == ("corrupt", "x", "f")
+        assert "all else of it loads" in found.detail
+        assert archive.open("x")["text"] == "x" * 500

@@ -13,6 +13,7 @@ from archivedb.archive.address import CATALOG_NAME, Address, locate, user_path
 from archivedb.archive.keeping import superseding
 from archivedb.archive.keeping.sources import pieces_of
 from archivedb.archive.writing import indexing
+from archivedb.catalog import checks
 from archivedb.catalog import copying as catalogs
 from archivedb.errors import (
     ArchiveExistsError,
@@ -64,6 +65,7 @@ class Copying:
         self.address: Address = locate(self.root / CATALOG_NAME, None)
         self.store = PayloadStore(self.address.payloads, durable=core.durable)
         self._snapshot = self.root / f".{CATALOG_NAME}.unfinished"
+        self.faults: list[str] = []
         self._require_own()
 
     def _require_own(self) -> None:
@@ -148,9 +150,14 @@ class Copying:
             yield
 
     def snapshot(self) -> list[Wanted]:
-        """Copy the catalog aside, as it is at one moment; return what it needs."""
+        """
+        Copy the catalog aside, as it is at one moment; return what it needs.
+
+        What SQLite finds wrong with it is in `faults`.
+        """
         with typed("write", self._snapshot), self._core.reading() as connection:
             rows = catalogs.copy(connection, self._snapshot)
+            self.faults = checks.faults(connection, whole=False)
         return [Wanted(file, size) for file, size in rows]
 
     def has(self, wanted: Wanted) -> bool:
@@ -190,12 +197,18 @@ class Copying:
             return False
 
     def finish(self) -> None:
-        """Make all names durable, then put the new catalog in the old one's place."""
+        """
+        Make all names durable, then put the new catalog in the old one's place.
+
+        One that SQLite finds damaged does not take the place of a sound one.
+        """
         with typed("write", self.root):
             if self.store.durable:
                 for shard in self.store.shards():
                     sync_directory(self.store.root / shard)
                 sync_directory(self.store.root)
+            if self.faults:
+                return
             with self.store.writers_lock():
                 catalogs.replace(self._snapshot, self.address.catalog)
             if self.store.durable:

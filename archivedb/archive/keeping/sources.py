@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import zipfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archivedb.archive.address import locate, user_path
+from archivedb.archive.packing.reading import BROKEN
 from archivedb.errors import ArchiveError, ArchiveNotFoundError, StoreError
 from archivedb.store import naming
 from archivedb.store.directory import IDENTITY, PayloadStore
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from archivedb.store.arrival import Arrival
 
     Pieces = Iterator[memoryview | bytes]
+
+# An encrypted member is a RuntimeError, a damaged header may be a ValueError.
+_FAULTS = (ArchiveError, OSError, *BROKEN, RuntimeError, ValueError)
 
 PIECE = 8 << 20
 """Bytes that are read at once."""
@@ -78,7 +82,7 @@ class Source:
         """
         for copy in self._copies(file.rpartition("/")[2]):
             # One that cannot be read is none; another may be.
-            with suppress(ArchiveError, OSError, zipfile.BadZipFile), copy() as pieces:
+            with suppress(_UnreadableError), _reading(copy) as pieces:
                 if arrival.fill(pieces):
                     return True
         return False
@@ -128,10 +132,27 @@ class Source:
                     name = member.rpartition("/")[2]
                     if naming.parse(name) is not None:
                         found.setdefault(name, []).append(member)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except _FAULTS as error:
             msg = f"cannot read {self.zip}: {error}"
             raise StoreError(msg) from error
         return found
+
+
+class _UnreadableError(Exception):
+    """A copy cannot be read: a fault of the source, never of what it is copied to."""
+
+
+@contextmanager
+def _reading(copy: Callable[[], AbstractContextManager[Pieces]]) -> Iterator[Pieces]:
+    with ExitStack() as opened:
+
+        def pieces() -> Pieces:
+            try:
+                yield from opened.enter_context(copy())
+            except _FAULTS as error:
+                raise _UnreadableError from error
+
+        yield pieces()
 
 
 @contextmanager

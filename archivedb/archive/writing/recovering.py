@@ -17,7 +17,7 @@ from archivedb.formats import uuids
 from archivedb.store import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -149,12 +149,24 @@ def unknown(connection: Connection, files: Iterable[str]) -> list[str]:
     return [by_uuid[uuid] for uuid in sorted(by_uuid) if uuid not in known]
 
 
+Lost = tuple[str, str | None, int | None]
+
+
 @dataclass(slots=True)
 class Rebuilt:
-    """What a rebuild has done so far."""
+    """
+    What a rebuild has done so far.
+
+    Attributes:
+        payloads: How many were indexed.
+        damaged: The files that could not be, and why.
+        lost: File, name and version of what only the old catalog knew.
+
+    """
 
     payloads: int = 0
     damaged: list[tuple[str, ArchiveError]] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
 
 
 def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> Rebuilt:
@@ -172,14 +184,34 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
         # what is published since is told to the catalog by its own writer.
         files = sorted(core.store.files(), key=lambda file: file.rpartition("/")[2])
         by_uuid = {file.rpartition("/")[2][:36]: file for file in files}
+        known = list(_known_alone(connection, by_uuid))
         while True:
             writing.clear(connection)
             core.paths = index.PathIds()
             indexer = Indexer(core, connection, void, by_uuid.get)
             done = _fill(indexer, files, progress)
             if indexer.voided <= void:
+                done.lost = [each for each in known if _is_gone(connection, each)]
                 return done
             void |= indexer.voided
+
+
+def _known_alone(connection: Connection, there: Mapping[str, str]) -> Iterator[Lost]:
+    """Yield what a catalog says of payloads that are not there."""
+    files = set(there.values())
+    for uuid, file in reading.named_payloads(connection):
+        if uuid not in there and file not in files:
+            versions = reading.versions_in(connection, file)
+            yield from ((file, name, version) for name, version, _ in versions)
+            if not versions:
+                yield file, None, None
+
+
+def _is_gone(connection: Connection, lost: Lost) -> bool:
+    _, name, version = lost
+    if name is None or version is None:
+        return True
+    return reading.one(connection, name, version) is None
 
 
 def _fill(
