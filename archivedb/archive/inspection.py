@@ -34,11 +34,8 @@ LEVELS, SOUND = checks.LEVELS, checks.SOUND
 PATIENCE = 40
 """How often unsettled writers are waited for, for a twentieth of a second."""
 
-_KINDS = {
-    **dict.fromkeys(("counts", "incomplete", "unsupported"), "unindexed"),
-    **dict.fromkeys(("superseded", "foreign", "unreadable"), "orphaned"),
-}
-"""What to call a payload that the catalog does not know; not what others need."""
+STRANGER = "stranger"
+"""What is said of a file that is no payload; see `superseding.Judgement` for others."""
 
 _UNKNOWN = "the catalog does not know it"
 
@@ -100,6 +97,10 @@ class Inspection:
             return False
         with self._core.reading() as connection:
             return bool(reading.payload_uuids(connection, [parsed.uuid]))
+
+    def is_linked(self, file: str) -> bool:
+        """Return whether a link is where a payload was."""
+        return self._core.store.resolve(file).is_symlink()
 
     def find(self, uuid: str) -> str | None:
         """Return where in the store the payload of this uuid lies, or None."""
@@ -203,7 +204,7 @@ class Inspection:
         """
         Yield the payload files that the catalog does not know.
 
-        Each comes with a kind, ``"unindexed"`` or ``"orphaned"``, and why.
+        Each comes with what it is judged to be, and why.
 
         Args:
             known: Files that it is known to know.
@@ -219,16 +220,15 @@ class Inspection:
                 break
             time.sleep(0.05)
         for each in superseding.judge(self._core, files):
-            kind = _KINDS.get(each.verdict)
-            if kind is not None and not self.still_indexed(each.file):
+            if not self.still_indexed(each.file):
                 plain = each.verdict not in {"unreadable", "unsupported", "incomplete"}
                 yield (
                     each.file,
-                    kind,
+                    each.verdict,
                     each.why if plain else f"{_UNKNOWN}, and {each.why}",
                 )
         for file in store.strangers():
-            yield file, "orphaned", "it is no payload of archivedb"
+            yield file, STRANGER, "it is no payload of archivedb"
 
     def catalog_faults(self, *, whole: bool = False) -> list[str]:
         """Return what SQLite itself finds wrong with the catalog."""

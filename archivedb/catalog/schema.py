@@ -269,6 +269,11 @@ def unusable(address: str, error: object) -> CatalogError:
             f"the catalog {address} is damaged: {error}; "
             "`archivedb reindex` rebuilds it from the payloads"
         )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        return CatalogError(
+            f"the catalog {address} cannot be written here: {error}; to read it, open "
+            "it with readonly=True; `archivedb doctor` says what is in the way"
+        )
     return CatalogError(f"the catalog {address} cannot be used: {error}")
 
 

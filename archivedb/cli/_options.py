@@ -139,6 +139,16 @@ Place = Annotated[
     ),
 ]
 
+Holder = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A record or a folder; all if left out.",
+        autocompletion=complete_name,
+        callback=check_text,
+    ),
+]
+
 Folder = Annotated[
     str,
     typer.Argument(

@@ -9,7 +9,7 @@ from archivedb.records import readable_size
 
 
 def du(
-    name: options.Place = "",
+    name: options.Holder = "",
     *,
     db: options.Db = None,
     json: options.Json = False,

@@ -62,6 +62,7 @@ def backup(
         for finding in _findings(archive, file, kind)
     ]
     findings += [_lost(file, str(copying.root)) for file in lost]
+    findings += map(_waits, copying.waiting())
     return BackedUp(
         str(copying.root),
         len(wanted),
@@ -137,6 +138,12 @@ def _broken(fault: str) -> Finding:
     detail = f"the catalog: {fault}; the backup keeps the catalog that it had"
     advice = "run `archivedb reindex`, then back up again"
     return Finding("misindexed", None, None, None, None, detail, advice)
+
+
+def _waits(file: str) -> Finding:
+    detail = "it waits for a catalog, and is not in the backup"
+    advice = "open the archive for writing, then back up again"
+    return Finding("unindexed", None, None, None, file, detail, advice)
 
 
 def _lost(file: str, directory: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from archivedb.archive.keeping.examining import HEAD, SQLITE, Examination
@@ -192,6 +193,10 @@ def _space(seen: Examination, what: str, path: Path) -> Symptom:
 
 def _locks(seen: Examination) -> Iterator[Symptom]:
     held, closed = seen.locks()
+    if closed and not os.access(seen.payloads, os.W_OK):
+        detail = "this user cannot take them; nobody needs them to read"
+        yield Symptom("locks", "ok", detail)
+        return
     if closed:
         detail = f"this user cannot take {counted(len(closed), 'lock')}: {closed[0]}"
         advice = f"ask the owner of {seen.payloads}/locks for `chmod -R a+rw` there"
@@ -215,6 +220,11 @@ def _left_over(seen: Examination) -> Iterator[Symptom]:
         yield Symptom(subject, "warning", detail, "run `archivedb gc --yes`")
     if not (number or unsettled):
         yield Symptom(subject, "ok", "none is left over")
+    with suppress(StoreError):  # a link is there, which has been told
+        if waiting := seen.waiting():
+            detail = f"{counted(waiting, 'payload')} in {seen.payloads}/incoming"
+            advice = "`archivedb ingest` takes in what waits there, or says why not"
+            yield Symptom("spool", "ok", detail, advice)
     kept = seen.quarantined()
     if kept:
         detail = f"{counted(kept, 'file')} in {seen.payloads}/quarantine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archivedb.records import Finding
@@ -24,7 +25,17 @@ _ADVICE = {
     "unindexed": "run `archivedb reindex`: it counts, and nothing is lost",
     "orphaned": "this archive does not need it; `archivedb gc` lists what can go",
 }
-_SALVAGED = frozenset({"missing", "truncated", "corrupt", "undecodable"})
+_HURT = frozenset({"missing", "truncated"})
+_UNKNOWN = {
+    "counts": ("unindexed", None),
+    "incomplete": ("unindexed", None),
+    "unsupported": ("unindexed", None),
+    "superseded": ("orphaned", None),
+    "foreign": ("orphaned", "`archivedb ingest` takes it in, with its history"),
+    "unreadable": ("orphaned", f"no record is known to need it; {_RESTORE}"),
+    "stranger": ("orphaned", "move it away: archivedb neither reads nor removes it"),
+}
+"""What to call a file that the catalog does not know, and what to do with it."""
 
 
 def finding(
@@ -37,10 +48,14 @@ def finding(
 ) -> Finding:
     """Return a finding with its advice."""
     name, version = record
-    advice = _ADVICE[kind]
-    if name is not None and kind in _SALVAGED:
-        advice += f", or `archivedb salvage {shlex.quote(name)} DIR`"
-    return Finding(kind, name, version, path, file, detail, advice)
+    return Finding(kind, name, version, path, file, detail, _ADVICE[kind])
+
+
+def _salvageable(found: Finding) -> Finding:
+    """Return a finding about a record of which the rest is sound."""
+    assert found.record is not None  # noqa: S101 - it is about one
+    rest = f"or `archivedb salvage {shlex.quote(found.record)} DIR`"
+    return replace(found, advice=f"{found.advice}, {rest}")
 
 
 def of_file(inspection: Inspection, kind: str, file: str, detail: str) -> list[Finding]:
@@ -57,12 +72,14 @@ def of_file(inspection: Inspection, kind: str, file: str, detail: str) -> list[F
             rest = "; all else of it loads" if hurt.path is not None else ""
             # Path and file are said beside it.
             text = _without_advice(hurt.detail).rpartition(" is damaged: ")[2] + rest
-            found.append(
-                finding("corrupt", text, file=file, record=record, path=hurt.path)
-            )
+            each = finding("corrupt", text, file=file, record=record, path=hurt.path)
+            found.append(_salvageable(each) if rest else each)
         if not hurts:
             spared = "; its skeleton and arrays are sound" if kind == "corrupt" else ""
-            found.append(finding(kind, detail + spared, file=file, record=record))
+            each = finding(kind, detail + spared, file=file, record=record)
+            # If the file is not its own, its skeleton is in another.
+            left = spared or (kind in _HURT and not own)
+            found.append(_salvageable(each) if left else each)
     return found or [finding(kind, detail, file=file)]
 
 
@@ -70,15 +87,25 @@ def _without_advice(text: str) -> str:
     return text.partition("; run `archivedb verify`")[0].partition("; restore it")[0]
 
 
+def unknown(file: str, verdict: str, why: str) -> Finding | None:
+    """Return the finding for a file that the catalog does not know, if it is one."""
+    if verdict not in _UNKNOWN:
+        return None  # another payload needs it
+    kind, advice = _UNKNOWN[verdict]
+    return Finding(kind, None, None, None, file, why, advice or _ADVICE[kind])
+
+
 def undecodable(inspection: Inspection, file: str) -> list[Finding]:
     """Return a finding for each version in a sound file that cannot be decoded."""
     return [
-        finding(
-            hurt.kind,
-            _without_advice(hurt.detail),
-            file=file,
-            record=(name, version),
-            path=hurt.path,
+        _salvageable(
+            finding(
+                hurt.kind,
+                _without_advice(hurt.detail),
+                file=file,
+                record=(name, version),
+                path=hurt.path,
+            )
         )
         for name, version, hurt in inspection.undecodable(file)
     ]

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from archivedb.archive.inspection import LEVELS, SOUND
@@ -148,8 +149,8 @@ class _Run:
         # Only those under the right name: another may be what a row has lost.
         named = self._inspection.is_named
         files = {each.file for each in known if named(each.file, each.uuid)}
-        for file, kind, detail in self._inspection.unindexed(files):
-            self.findings.append(finding(kind, detail, file=file))
+        found = starmap(findings.unknown, self._inspection.unindexed(files))
+        self.findings += filter(None, found)
 
     def _compare(self, some: list[tuple[Checked, str]]) -> None:
         """Compare the records of some payloads, and note what came of these."""
@@ -295,7 +296,8 @@ class _Run:
         if size is None:
             where = inspection.find(each.uuid)
             if where is None or where == file:
-                detail = "no file is there"
+                linked = inspection.is_linked(file)
+                detail = f"{'a link' if linked else 'no file'} is there"
                 return findings.of_file(inspection, "missing", file, detail)
             detail = f"no file is there; the payload lies at {where}"
             kind = "misindexed" if inspection.is_sound(where) else "missing"

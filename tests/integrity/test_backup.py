@@ -301,3 +301,24 @@ def test_a_damaged_catalog_replaces_no_sound_one(
     with Archive(target, readonly=True) as opened:
         assert list(opened) == list(archive)
         assert opened.verify("deep").ok
+
+
+def test_what_waits_for_a_catalog_is_told(
+    archive: Archive, target: Path, tmp_path: Path
+) -> None:
+    """Who may not take it in cannot copy it as a version, and says so."""
+    archive.close()
+    with Archive(tmp_path / "runs.db", spool=True) as node:
+        node.save({"n": 3}, "spooled")
+    with Archive(tmp_path / "runs.db", readonly=True) as opened:
+        (found,) = opened.backup(target).findings
+        assert (found.kind, str(found.file).partition("/")[0]) == (
+            "unindexed",
+            "incoming",
+        )
+        (said,) = [each for each in opened.doctor().symptoms if each.subject == "spool"]
+        assert "1 payload" in said.detail
+    with Archive(tmp_path / "runs.db") as opened:
+        assert opened.backup(target).ok
+    with Archive(target) as copy:
+        assert copy.load("spooled") == {"n": 3}

@@ -377,3 +377,30 @@ def test_an_unreadable_file_is_a_finding(archive: Archive, file: Path) -> None:
     os.mkfifo(file)
     # A pipe that nobody writes must not be waited for.
     assert {f.record for f in archive.verify("quick").findings} == {"hurt"}
+
+
+def test_a_link_in_the_place_of_a_payload_is_called_one(
+    archive: Archive, file: Path, tmp_path: Path
+) -> None:
+    """It is not followed, though the bytes behind it are right."""
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    (found,) = archive.verify().findings
+    assert (found.kind, found.record) == ("missing", "hurt")
+    assert "a link is there" in found.detail
+
+
+@pytest.mark.parametrize("mode", ["hdf5"])
+def test_salvage_is_proposed_where_something_is_left(
+    archive: Archive, file: Path, tmp_path: Path
+) -> None:
+    """A record of which one array is damaged, and not one that is gone."""
+    raw = file.read_bytes()
+    place = raw.find(np.linspace(0, 1, 96)[10:20].tobytes())
+    file.write_bytes(raw[:place] + b"x" + raw[place + 1 :])
+    (found,) = archive.verify().findings
+    assert "archivedb salvage hurt" in found.advice
+    assert archive.salvage("hurt", tmp_path / "rest").lost == ("outputs/forces",)
+    file.unlink()
+    (found,) = archive.verify().findings
+    assert "salvage" not in found.advice

@@ -29,3 +29,22 @@ def test_a_change_after_a_gap_is_not_called_garbage(tmp_path: Path) -> None:
         archive.reindex()
         assert [archive.load("run", version=v + 1)["n"] for v in range(3)] == [0, 1, 2]
         assert archive.verify("deep").ok
+
+
+def test_what_to_do_with_what_does_not_belong(
+    archive: Archive, mode: str, tmp_path: Path
+) -> None:
+    """A text file is to be moved away; what another archive wrote can be taken in."""
+    store = tmp_path / "runs.payloads"
+    (store / "notes.txt").write_text("remember the milk")
+    with Archive(tmp_path / "other.db", mode=mode) as other:
+        (file,) = other.save({"b": 2}, "theirs").files
+    (store / file).parent.mkdir(exist_ok=True)
+    (store / file).write_bytes((tmp_path / "other.payloads" / file).read_bytes())
+    found = {each.file: each for each in archive.verify().findings}
+    assert {each.kind for each in found.values()} == {"orphaned"}
+    assert "move it away" in found["notes.txt"].advice
+    assert "archivedb ingest" in found[file].advice
+    archive.ingest()
+    assert archive.load("theirs") == {"b": 2}
+    assert [each.file for each in archive.verify().findings] == ["notes.txt"]

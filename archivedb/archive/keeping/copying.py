@@ -21,8 +21,9 @@ from archivedb.errors import (
     StoreError,
 )
 from archivedb.store import locks, quarantine
-from archivedb.store.directory import PayloadStore
+from archivedb.store.directory import INCOMING, PayloadStore
 from archivedb.store.files import sync_directory, typed
+from archivedb.store.spool import SpoolDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,14 @@ class Copying:
             rows = catalogs.copy(connection, self._snapshot)
             self.faults = checks.faults(connection, whole=False)
         return [Wanted(file, size) for file, size in rows]
+
+    def waiting(self) -> list[str]:
+        """Return what waits in the spool, and stays there: nobody may take it in."""
+        if not self._core.readonly:
+            return []
+        return [
+            f"{INCOMING}/{name}" for name in SpoolDirectory(self._core.store).files()
+        ]
 
     def has(self, wanted: Wanted) -> bool:
         """Return whether a payload was copied already."""

@@ -19,6 +19,7 @@ from archivedb.errors import StoreError
 from archivedb.formats import uuids
 from archivedb.store import locks, mounts, quarantine
 from archivedb.store.directory import LOCKS, PayloadStore
+from archivedb.store.spool import SpoolDirectory
 from archivedb.values import signing
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class Examination:
     def impostors(self) -> list[Path]:
         """Return links and files in the place of the store's own directories."""
         return self.store.impostors() if self.payloads.is_dir() else []
+
+    def waiting(self) -> int:
+        """Return how many payloads wait in the spool."""
+        return sum(1 for _ in SpoolDirectory(self.store).files())
 
     def left_behind(self) -> tuple[int, int]:
         """Return how many files dead writers left, and the bytes of those."""
