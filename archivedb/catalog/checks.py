@@ -95,8 +95,9 @@ def ledger(connection: Connection, level: str) -> list[Checked]:
     """
     enough = LEVELS[LEVELS.index(level) :]
     rows = connection.exec_driver_sql(
-        'SELECT p.uuid, p.file, p.size, (SELECT max(c.checked_at) FROM "check" c '
-        # Else what was altered may be no time.
+        # What was altered may be no text, and no time.
+        "SELECT coalesce(CAST(p.uuid AS TEXT), ''), coalesce(CAST(p.file AS TEXT), ''),"
+        ' p.size, (SELECT max(c.checked_at) FROM "check" c '
         "WHERE c.payload_id = p.id AND typeof(c.checked_at) = 'integer' "
         "AND c.verdict = ? AND c.level IN (SELECT value FROM json_each(?))) "
         "FROM payload p ORDER BY p.file",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archivedb.catalog import schema
+from archivedb.errors import CatalogDamagedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,7 +40,7 @@ def copy(connection: Connection, target: Path) -> list[tuple[str, int]]:
             # One file, which can be read where nothing can be written.
             made.execute("PRAGMA journal_mode=DELETE")
             rows = made.execute("SELECT file, size FROM payload ORDER BY file")
-            found = [(str(file), int(size)) for file, size in rows]
+            found = list(map(_payload, rows))
     except sqlite3.Error as error:
         raise schema.unusable(str(target), error) from error
     descriptor = os.open(target, os.O_RDONLY)
@@ -48,6 +49,14 @@ def copy(connection: Connection, target: Path) -> list[tuple[str, int]]:
     finally:
         os.close(descriptor)
     return found
+
+
+def _payload(row: tuple[Any, Any]) -> tuple[str, int]:
+    file, size = row
+    if not (isinstance(file, str) and isinstance(size, int)):
+        msg = f"the row of the payload {file!r} was altered; run `archivedb reindex`"
+        raise CatalogDamagedError(msg)
+    return file, size
 
 
 def replace(new: Path, old: Path) -> None:

@@ -134,13 +134,36 @@ _APPENDED_FILES = (
 _FILES = case((version.appended > 0, _APPENDED_FILES), else_=None)
 
 
-def _versions(files: ColumnElement[Any] = _FILES) -> Select[Any]:
+# SQLite has no checksums, and takes from an index what is in it: a flipped bit there
+# leads to another row.  So each row is looked up once more by its number, and what
+# it says itself is compared with what led to it.
+_itself, _its_record = tables.version.alias("itself"), tables.record.alias("its_record")
+_MEANT = and_(
+    _itself.c.record_id == record.id,
+    _itself.c.version == version.version,
+    _its_record.c.name == record.name,
+    _its_record.c.uuid == record.uuid,
+)
+_last = tables.version.alias("last")
+_IS_LAST = version.version == (
+    select(func.max(_last.c.version))
+    .where(_last.c.record_id == record.id)
+    .correlate(tables.record)
+    .scalar_subquery()
+)
+
+
+def _versions(
+    files: ColumnElement[Any] = _FILES, meant: ColumnElement[bool] = _MEANT
+) -> Select[Any]:
     joined = tables.version.join(tables.record, record.id == version.record_id)
-    return _columns_of_versions(joined, files)
+    return _columns_of_versions(joined, files, meant)
 
 
 def _columns_of_versions(
-    joined: FromClause, files: ColumnElement[Any] = _FILES
+    joined: FromClause,
+    files: ColumnElement[Any] = _FILES,
+    meant: ColumnElement[bool] = _MEANT,
 ) -> Select[Any]:
     return (
         select(
@@ -160,15 +183,18 @@ def _columns_of_versions(
             version.content,
             version.appended,
             files,
+            meant,
         )
         .select_from(joined)
+        .join(_itself, _itself.c.id == version.id)
+        .join(_its_record, _its_record.c.id == record.id)
         .join(tables.payload, payload.id == version.payload_id)
         .outerjoin(tables.provenance, tables.provenance.c.id == version.provenance_id)
     )
 
 
 _NEWEST = Prepared(
-    _versions().where(
+    _versions(meant=and_(_MEANT, _IS_LAST)).where(
         record.name == bindparam("name"), LIVES, version.id == record.newest_id
     )
 )
@@ -184,7 +210,7 @@ _BY_RECORD = Prepared(
 )
 # Asked at each use of a group, which must not cost more with each append.
 _NEWEST_OF = Prepared(
-    _versions(null()).where(
+    _versions(null(), and_(_MEANT, _IS_LAST)).where(
         record.uuid == bindparam("uuid"), LIVES, version.id == record.newest_id
     )
 )
@@ -211,9 +237,13 @@ _ARRAY = Prepared(
         _array.length,
         _array.blocks_offset,
         _array.proof,
+        and_(_MEANT, _IS_LAST),
     )
     .select_from(tables.record)
-    .join(tables.array, _array.version_id == record.newest_id)
+    .join(tables.version, version.id == record.newest_id)
+    .join(_itself, _itself.c.id == version.id)
+    .join(_its_record, _its_record.c.id == record.id)
+    .join(tables.array, _array.version_id == version.id)
     .join(tables.payload, payload.id == _array.payload_id)
     .where(record.name == bindparam("name"), LIVES, _array.path == bindparam("path"))
 )
@@ -229,10 +259,22 @@ _AFTER = Prepared(
 )
 
 
+def _meant(*row: Any) -> VersionRow:
+    *values, is_meant = row
+    found = VersionRow(*values)
+    if not is_meant:
+        msg = (
+            f"the catalog's index leads from {found.name!r} version {found.version} to "
+            "another row: it is damaged; `archivedb reindex` rebuilds it"
+        )
+        raise CatalogDamagedError(msg)
+    return found
+
+
 def newest(connection: Connection, name: str) -> VersionRow | None:
     """Return the newest version of a living record."""
     row = _NEWEST.run(connection, {"name": name}).fetchone()
-    return None if row is None else VersionRow(*row)
+    return None if row is None else _meant(*row)
 
 
 def newest_of(connection: Connection, uuid: str) -> VersionRow | None:
@@ -242,25 +284,25 @@ def newest_of(connection: Connection, uuid: str) -> VersionRow | None:
     The files of what was appended to it are left out.
     """
     row = _NEWEST_OF.run(connection, {"uuid": uuid}).fetchone()
-    return None if row is None else VersionRow(*row)
+    return None if row is None else _meant(*row)
 
 
 def one(connection: Connection, name: str, number: int) -> VersionRow | None:
     """Return a certain version of a living record."""
     row = _ONE.run(connection, {"name": name, "version": number}).fetchone()
-    return None if row is None else VersionRow(*row)
+    return None if row is None else _meant(*row)
 
 
 def all_versions(connection: Connection, name: str) -> list[VersionRow]:
     """Return every version of a living record, oldest first."""
     rows = _ALL.run(connection, {"name": name}).fetchall()
-    return [VersionRow(*row) for row in rows]
+    return [_meant(*row) for row in rows]
 
 
 def versions_after(connection: Connection, last: int, limit: int) -> list[VersionRow]:
     """Return some versions of any records, in the order of their ids."""
     found = _AFTER.run(connection, {"last": last, "limit": limit}).fetchall()
-    return [VersionRow(*row) for row in found]
+    return [_meant(*row) for row in found]
 
 
 def living_ids(connection: Connection) -> list[int]:
@@ -280,7 +322,7 @@ def unmeasured_versions(connection: Connection) -> list[int]:
 def by_record(connection: Connection, uuid: str, number: int) -> VersionRow | None:
     """Return a certain version of the record with this uuid."""
     row = _BY_RECORD.run(connection, {"uuid": uuid, "version": number}).fetchone()
-    return None if row is None else VersionRow(*row)
+    return None if row is None else _meant(*row)
 
 
 def bare_name(connection: Connection, uuid: str) -> str | None:
@@ -376,7 +418,7 @@ def direct(connection: Connection, folder: str) -> list[VersionRow]:
         .where(_below(folder), slash == 0, version.id == record.newest_id)
         .order_by(record.name)
     )
-    return [VersionRow(*row) for row in connection.execute(statement)]
+    return [_meant(*row) for row in connection.execute(statement)]
 
 
 def history(connection: Connection, name: str) -> list[ChangeRow]:
@@ -412,7 +454,13 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
     row = _ARRAY.run(connection, {"name": name, "path": path}).fetchone()
     if row is None:
         return None
-    *values, proven = row
+    *values, proven, is_meant = row
+    if not is_meant:
+        msg = (
+            f"the catalog's index leads from {name!r} to another row: it is damaged; "
+            "`archivedb reindex` rebuilds it"
+        )
+        raise CatalogDamagedError(msg)
     with well_formed("catalog's array"):
         values[5] = json.loads(values[5].encode(), "catalog's dtype")
         values[6] = json.loads(values[6].encode(), "catalog's shape")
@@ -440,7 +488,7 @@ def newest_by_ids(connection: Connection, ids: list[int]) -> list[VersionRow]:
     rows = connection.execute(
         statement, {"given": ids_parameter(ids, connection.dialect)}
     )
-    return [VersionRow(*row) for row in rows]
+    return [_meant(*row) for row in rows]
 
 
 def versions_below(connection: Connection, folder: str) -> Iterator[VersionRow]:
@@ -448,12 +496,19 @@ def versions_below(connection: Connection, folder: str) -> Iterator[VersionRow]:
     statement = _versions().where(_below(folder))
     statement = statement.order_by(version.saved_at.desc(), version.id.desc())
     for row in connection.execute(statement):
-        yield VersionRow(*row)
+        yield _meant(*row)
 
 
 def archive_uuid(connection: Connection) -> str:
     """Return which archive this is."""
-    return str(connection.execute(select(tables.archive.c.uuid)).scalar_one())
+    found = connection.execute(select(tables.archive.c.uuid)).scalars().all()
+    if len(found) != 1:
+        msg = (
+            "the catalog does not say whose it is: it is damaged; "
+            "`archivedb reindex` rebuilds it from the payloads"
+        )
+        raise CatalogDamagedError(msg)
+    return str(found[0])
 
 
 def payload_files(connection: Connection) -> list[tuple[int, str, int]]:

@@ -43,8 +43,12 @@ def uuid7(after: int = 0) -> str:
 
 
 def uuid7_milliseconds(text: str) -> int:
-    """Return when a version 7 UUID was made, in milliseconds since 1970."""
-    return uuid.UUID(text).int >> 80
+    """
+    Return when a version 7 UUID was made, in milliseconds since 1970.
+
+    Of what is none, as an altered row may say, that was never: 0.
+    """
+    return uuid.UUID(text).int >> 80 if is_uuid7(text) else 0
 
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")

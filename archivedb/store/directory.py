@@ -187,7 +187,8 @@ class PayloadStore:
             CatalogError: The name leads out of the store.
 
         """
-        directory, _, name = file.partition("/")
+        # Of a row that was altered it may be no text.
+        directory, _, name = str(file).partition("/")
         parsed = naming.parse(name)
         if parsed is None or directory != parsed.uuid[-2:]:
             msg = f"{file!r} is no payload's name; run `archivedb reindex`"

@@ -11,7 +11,8 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ DATA: dict[str, Any] = {
     "flags": [True, None, 2**70],
     "blob": bytes(range(256)),
 }
+AT_ONCE = timedelta(0)
 ROWS = np.arange(12.0).reshape(4, 3)
 Values = dict[tuple[str, int], Any]
 
@@ -112,12 +114,23 @@ def flip_payloads(place: Path, mode: str, flips: int, seed: int) -> tuple[Any, .
 COLUMNS = ("found by load", "loaded exactly", "found by verify")
 
 
+def payloads(store: Path) -> set[str]:
+    """Return the payloads that lie in a store."""
+    return {f"{path.parent.name}/{path.name}" for path in store.glob("??/*")}
+
+
 def flip_catalog(place: Path, flips: int, seed: int) -> tuple[Any, ...]:
     """Flip bits in the catalog: SQLite has no checksums, and loads no wrong value."""
     counts: Counter[str] = Counter()
     failures: list[str] = []
     address = place / "catalog" / "runs.db"
     values = filled(address, "hdf5")
+    store, copy = address.with_name("runs.payloads"), address.with_name("copy")
+    with Archive(address) as archive:
+        archive.gc(grace=AT_ONCE)
+        archive.backup(copy)
+    needed = payloads(store)
+    keep = shutil.copytree(store, address.with_name("kept"))
     with closing(sqlite3.connect(address)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raw = address.read_bytes()
@@ -139,6 +152,17 @@ def flip_catalog(place: Path, flips: int, seed: int) -> tuple[Any, ...]:
             counts["found by load"] += refused
             counts["loaded exactly"] += not refused
             counts["found by verify"] += report is None or not report.ok
+            # A row is no proof that a payload is not needed.
+            with suppress(ArchiveError), Archive(address, provenance=False) as archive:
+                with suppress(ArchiveError):
+                    archive.gc(grace=AT_ONCE)
+                archive.backup(copy)
+            for which in (store, copy / "archive.payloads"):
+                gone = needed - payloads(which)
+                require(not gone, lambda: f"{which} has lost {gone}")  # noqa: B023
+        if needed != payloads(store):
+            shutil.rmtree(store)
+            shutil.copytree(keep, store)
     row = ("catalog", flips, *(counts[c] for c in COLUMNS), len(failures))
     return row, failures
 
