@@ -68,7 +68,7 @@ def load_all(archive: Archive, values: Values) -> bool:
             refused = True
             continue
         where = difference(right, there)
-        require(where is None, lambda: f"{name}@{version} loads wrong: {where}")  # noqa: B023
+        require(where is None, f"{name}@{version} loads wrong: {where}")
     return refused
 
 
@@ -102,7 +102,7 @@ def flip_payloads(place: Path, mode: str, flips: int, seed: int) -> tuple[Any, .
                 named = f"{file.parent.name}/{file.name}"
                 found = bool(findings) and {f.file for f in findings} == {named}
                 counts["found by verify"] += found
-                require(found, lambda: f"verify says {findings}")  # noqa: B023
+                require(found, f"verify says {findings}")
             file.write_bytes(raw)
         with judged(failures, f"{mode}, afterwards"):
             require(archive.verify().ok, "verify finds what was mended")
@@ -159,7 +159,7 @@ def flip_catalog(place: Path, flips: int, seed: int) -> tuple[Any, ...]:
                 archive.backup(copy)
             for which in (store, copy / "archive.payloads"):
                 gone = needed - payloads(which)
-                require(not gone, lambda: f"{which} has lost {gone}")  # noqa: B023
+                require(not gone, f"{which} has lost {gone}")
         if needed != payloads(store):
             shutil.rmtree(store)
             shutil.copytree(keep, store)
@@ -221,7 +221,7 @@ def truncating(place: Path, scale: Scale) -> Outcome:
                     findings = archive.verify(level, jobs=1).findings
                     kinds = [(each.kind, each.record) for each in findings]
                     counts["found by verify"] += kinds == [("truncated", "hurt")]
-                    require(kinds == [("truncated", "hurt")], lambda: f"found {kinds}")  # noqa: B023
+                    require(kinds == [("truncated", "hurt")], f"found {kinds}")
                     require(archive.load("sibling") == {"n": 1}, "the sibling is hurt")
             shutil.copy(kept, file)
             with judged(failures, f"{mode}, afterwards"):

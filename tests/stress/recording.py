@@ -325,7 +325,7 @@ def catalogs_between(
             start = old_log or b""
             # To write the rest of a sector harms nothing that was there: SQLite
             # relies on it, and disks keep it.
-            common = len(os.path.commonprefix([start, new_log]))  # noqa: RUF071
+            common = len(os.path.commonprefix([start, new_log]))  # noqa: RUF071 - of bytes, not of paths
             rest = torn(start[common:], new_log[common:], chance)
             # Beyond what is written anew, the old log may go on.
             tail = start[common + len(rest) :]

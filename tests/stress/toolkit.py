@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archivedb import Archive  # noqa: TC001
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from archivedb import Archive
 
 
 @dataclass
