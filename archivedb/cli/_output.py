@@ -6,7 +6,7 @@ import dataclasses
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +131,8 @@ def document(value: Any) -> Any:
         }
     if isinstance(value, date):  # which a datetime is, too
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
     if isinstance(value, list | tuple):
         return [document(item) for item in value]
     if type(value) is dict:

@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 import subprocess
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,6 +132,15 @@ def test_json(run: Run) -> None:
     ]
     assert rows[0]["saved_at"].endswith("+00:00")
     assert run("find", "--json", "n=7").stdout == "[]\n"
+
+
+def test_times_in_json(run: Run) -> None:
+    """Dates and durations of metadata are as readable as in a column."""
+    with Archive("runs.db") as archive:
+        facts = {"wall": timedelta(seconds=3), "day": date(2026, 1, 2)}
+        archive.save({"a": 1}, "timed", metadata=facts)
+    (found,) = json.loads(run("find", "metadata.wall != None", "--json").stdout)
+    assert found["metadata"] == {"wall": "0:00:03", "day": "2026-01-02"}
 
 
 def test_count_and_explain(run: Run) -> None:
