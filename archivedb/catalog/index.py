@@ -83,14 +83,18 @@ class PathIds:
         self._known: dict[tuple[str, str], int] = {}
         self._new: dict[tuple[str, str], int] = {}
 
-    def get(self, connection: Connection, side: str, path: str) -> int:
-        """Return the id of a path, interning it if need be."""
-        found = self.find(connection, side, path)
-        if found is None:
-            _ADD_PATH.run(connection, {"side": side, "path": path})
-            found = self.find(connection, side, path)
-        assert found is not None  # noqa: S101 - it was just added
-        return found
+    def get(self, connection: Connection, side: str, paths: Iterable[str]) -> list[int]:
+        """Return the ids of paths, interning them if need be."""
+        keys = [(side, path) for path in paths]
+        known, new = self._known, self._new
+        missing = [key for key in keys if key not in known and key not in new]
+        if missing:
+            # All of a record's at once: one by one takes two statements each.
+            rows = [{"side": side, "path": path} for side, path in missing]
+            _ADD_PATH.run_many(connection, rows)
+            for side_, path in missing:
+                self.find(connection, side_, path)
+        return [known.get(key) or new[key] for key in keys]
 
     def find(self, connection: Connection, side: str, path: str) -> int | None:
         """Return the id of a path, or None if it has none."""
@@ -178,12 +182,14 @@ def _add(
     rows = [
         {
             "record_id": record,
-            "path_id": paths.get(connection, side, path),
+            "path_id": path_id,
             "kind": int(leaf.kind),
             "num": leaf.num,
             "txt": leaf.txt,
         }
-        for path, leaf in found.items()
+        for path_id, leaf in zip(
+            paths.get(connection, side, found), found.values(), strict=True
+        )
     ]
     if rows:
         _ADD.run_many(connection, rows)

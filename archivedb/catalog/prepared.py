@@ -8,13 +8,12 @@ given to the driver with their parameters in order.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archivedb.errors import CatalogEntryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.sql import ClauseElement
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
     _Compiled = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 
 
-@contextmanager
-def _typed(connection: Connection) -> Iterator[None]:
+def _raise_typed(connection: Connection, error: Exception) -> None:
     """Tell what contradicts the catalog from a catalog that cannot be used."""
     dbapi: Any = connection.dialect.loaded_dbapi
-    try:
-        yield
-    except (dbapi.IntegrityError, OverflowError) as error:
+    if isinstance(error, (dbapi.IntegrityError, OverflowError)):
         msg = f"the catalog has no place for this: {error}"
         raise CatalogEntryError(msg) from error
 
@@ -71,15 +67,21 @@ class Prepared:
         """Run it and return the driver's cursor."""
         text, names, constants = self._text(connection.dialect)
         cursor = connection.connection.cursor()
-        given = constants | dict(parameters)
-        with _typed(connection):
+        given = {**constants, **parameters} if constants else parameters
+        try:
             cursor.execute(text, _given(names, given))
+        except Exception as error:
+            _raise_typed(connection, error)
+            raise
         return cursor
 
     def run_many(self, connection: Connection, rows: Iterable[Parameters]) -> None:
         """Run it once for each set of parameters, in one round trip."""
         text, names, _ = self._text(connection.dialect)
         cursor = connection.connection.cursor()
-        with _typed(connection):
+        try:
             cursor.executemany(text, [_given(names, row) for row in rows])
+        except Exception as error:
+            _raise_typed(connection, error)
+            raise
         cursor.close()

@@ -64,11 +64,14 @@ def save(kinds: list[Kind], db: Path, mode: str) -> dict[str, str]:
     """
     failed = {}
     with Archive(db, mode=mode, durability="relaxed", provenance=False) as archive:
-        for number, kind in enumerate(kinds):
-            try:
-                archive.save(kind.make(), f"top/{number}")
-            except EncodeError as error:
-                failed[kind.name] = f"{REFUSED}: {error}"
+        # Together, since nothing here depends on it, and there are many; those below
+        # are saved one by one.
+        with archive.batch():
+            for number, kind in enumerate(kinds):
+                try:
+                    archive.save(kind.make(), f"top/{number}")
+                except EncodeError as error:
+                    failed[kind.name] = f"{REFUSED}: {error}"
         for number, chunk in enumerate(chunks(kinds, failed)):
             archive.save(nested(chunk), f"nested/{number}")
     return failed
