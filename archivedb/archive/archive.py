@@ -22,7 +22,7 @@ from archivedb.archive.upkeep import Upkeep
 from archivedb.archive.writing import saving
 from archivedb.archive.writing.changes import Changes
 from archivedb.archive.writing.changing import count_below, name_of, name_to_save
-from archivedb.catalog import reading
+from archivedb.catalog import hierarchy, history, reading
 from archivedb.errors import (
     ArchiveExistsError,
     KeyNotFoundError,
@@ -204,7 +204,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
             raise RecordNotFoundError(msg)
 
         def chosen(connection: Any) -> list[str]:
-            return [text, *reading.names(connection, text)] if recursive else [text]
+            return [text, *hierarchy.names(connection, text)] if recursive else [text]
 
         folder = text if recursive else None
         return saving.delete(self._core, chosen, text, folder=folder)
@@ -275,7 +275,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
             return resolving.read_path(self._core, *place, gather=gather)
         folder = path if isinstance(path, str) else "/".join(map(str, path))
         with self._core.reading() as connection:
-            if folder and reading.is_folder(connection, folder):
+            if folder and hierarchy.is_folder(connection, folder):
                 return Folder(self, folder)
         msg = f"there is no record or folder {folder!r}; see `archivedb ls`"
         raise KeyNotFoundError(msg)
@@ -292,7 +292,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
         if place is None:
             folder = path if isinstance(path, str) else "/".join(map(str, path))
             with self._core.reading() as connection:
-                return bool(folder) and reading.is_folder(connection, folder)
+                return bool(folder) and hierarchy.is_folder(connection, folder)
         row, inside = place
         try:
             with loading.reader_of(self._core, row) as reader:
@@ -348,7 +348,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
         """
         row = self._row(name, None)
         with self._core.reading() as connection:
-            return [rows.change_of(c) for c in reading.history(connection, row.name)]
+            return [rows.change_of(c) for c in history.changes(connection, row.name)]
 
     def outline(
         self, name: str | Record, *, version: int | None = None
@@ -409,7 +409,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
         """Yield the names of all records, or of those below a folder, in order."""
         if self._core.exists:
             with self._core.reading() as connection:
-                found = reading.names(connection, under)
+                found = hierarchy.names(connection, under)
             yield from found
 
     def count(self, under: str = "") -> int:
@@ -417,7 +417,7 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
         if not self._core.exists:
             return 0
         with self._core.reading() as connection:
-            return reading.count(connection, under)
+            return hierarchy.count(connection, under)
 
     def listing(self, folder: str = "") -> tuple[list[tuple[str, int]], list[Record]]:
         """
@@ -433,10 +433,10 @@ class Archive(Groups, Changes, Comparing, Intake, Runs, Surveying, Unpacking, Up
         """
         self._core.require_existing()
         with self._core.reading() as connection:
-            if folder and not reading.is_folder(connection, folder):
+            if folder and not hierarchy.is_folder(connection, folder):
                 msg = f"there is no record or folder {folder!r}; see `archivedb ls`"
                 raise RecordNotFoundError(msg)
-            folders = reading.subfolders(connection, folder)
+            folders = hierarchy.subfolders(connection, folder)
             found = reading.direct(connection, folder)
         return folders, [rows.record_of(row) for row in found]
 

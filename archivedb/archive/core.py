@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from archivedb.archive.gate import Gate
 from archivedb.archive.writing import indexing, measuring, recovering
-from archivedb.catalog import index, reading, schema
+from archivedb.catalog import index, payloads, reading, schema
 from archivedb.catalog.database import Database
 from archivedb.errors import (
     ArchiveError,
@@ -391,7 +391,7 @@ def _require_payloads(
         raise CatalogError(msg)
     if owner is None:
         with database.reading() as connection:
-            lost = reading.newest_payload(connection) is not None
+            lost = payloads.newest_payload(connection) is not None
         if lost:
             msg = (
                 f"the payloads of {address.catalog} are not at "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archivedb.archive.writing.indexing import UNREADABLE, Indexer, read_envelope
-from archivedb.catalog import checks, index, reading, writing
+from archivedb.catalog import checks, index, payloads, writing
 from archivedb.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _compare(core: Core, records: set[str]) -> Comparison:
     with core.reading() as connection:
         said = {uuid: checks.portrait(connection, uuid) for uuid in records}
         for uuid in records:
-            for file in reading.files_of(connection, uuid):
+            for file in payloads.files_of(connection, uuid):
                 files.setdefault(file, set()).add(uuid)
     right, unreadable = _derived(core, sorted(files, key=_age), records)
     done.unreadable = unreadable

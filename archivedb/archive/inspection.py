@@ -13,7 +13,7 @@ from archivedb.archive.writing.current import current, refuse_in_batch
 from archivedb.archive.writing.editing import held
 from archivedb.archive.writing.indexing import read_envelope
 from archivedb.archive.writing.recovering import rebuild, unknown
-from archivedb.catalog import checks, dump, reading
+from archivedb.catalog import checks, dump, hierarchy, payloads, reading
 from archivedb.errors import ArchiveError
 from archivedb.store import naming, proving
 from archivedb.values.leaves import array_paths
@@ -96,7 +96,7 @@ class Inspection:
         if parsed is None:
             return False
         with self._core.reading() as connection:
-            return bool(reading.payload_uuids(connection, [parsed.uuid]))
+            return bool(payloads.payload_uuids(connection, [parsed.uuid]))
 
     def is_linked(self, file: str) -> bool:
         """Return whether a link is where a payload was."""
@@ -151,7 +151,7 @@ class Inspection:
         Each comes with whether the file is its own, or holds some arrays only.
         """
         with self._core.reading() as connection:
-            return reading.versions_in(connection, file)
+            return payloads.versions_in(connection, file)
 
     def damage(self, file: str, name: str, version: int) -> list[Hurt]:
         """Return what of a version in a file differs from its digests."""
@@ -243,7 +243,7 @@ class Inspection:
     def totals(self) -> tuple[int, int]:
         """Return how many living records and versions there are."""
         with self._core.reading() as connection:
-            return reading.count(connection), reading.total_versions(connection)
+            return hierarchy.count(connection), reading.total_versions(connection)
 
     def dump(self) -> list[Any]:
         """Return the catalog in a form that does not depend on how it grew."""

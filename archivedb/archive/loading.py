@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archivedb.catalog import reading
+from archivedb.catalog import hierarchy, reading
 from archivedb.catalog.arrays import grown_digest
 from archivedb.errors import (
     CatalogDamagedError,
@@ -77,7 +77,7 @@ def find_row(core: Core, name: str | Record, version: int | None) -> reading.Ver
         if row is not None:
             return row
         known = reading.newest(connection, name)
-        below = reading.is_folder(connection, name)
+        below = hierarchy.is_folder(connection, name)
     if known is not None:
         wanted = "not this one" if version is None else f"no version {version}"
         msg = f"{name!r} has {wanted}; its newest is version {known.version}"

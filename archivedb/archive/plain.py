@@ -20,7 +20,8 @@ from archivedb.archive.loading import read_value
 from archivedb.archive.taking.history import History
 from archivedb.archive.writing import recovering, saving
 from archivedb.archive.writing.indexing import read_envelope, read_skeleton
-from archivedb.catalog import reading
+from archivedb.catalog import history as histories
+from archivedb.catalog import payloads, reading
 from archivedb.catalog.adopted import Past
 from archivedb.errors import (
     ArchiveError,
@@ -254,19 +255,19 @@ def _adoption(core: Core, envelope: Envelope, name: str, file: str) -> Entry | N
     """Return the change that adopts a plain payload, or None if none is due."""
     original = envelope.entries[0]
     with core.reading() as connection:
-        known = reading.payload_uuids(connection, [envelope.payload])
+        known = payloads.payload_uuids(connection, [envelope.payload])
         # What began anew, below, is known by the payload that it began with.
-        if known or reading.positions(connection, envelope.payload):
+        if known or histories.positions(connection, envelope.payload):
             return None
-        deleted = reading.deleted_at(connection, original.record, name)
+        deleted = histories.deleted_at(connection, original.record, name)
         if deleted is not None and original.time <= deleted:
             return None
         newest = reading.newest(connection, name)
         record = original.record if newest is None else newest.uuid
-        if newest is None and reading.positions(connection, record):
+        if newest is None and histories.positions(connection, record):
             # It was deleted or renamed: what was saved since begins anew.
             record = envelope.payload
-        length = reading.positions(connection, record)
+        length = histories.positions(connection, record)
     parsed = naming.parse(file)
     assert parsed is not None  # noqa: S101 - the directory has looked
     past = Past("save", original.time, original.version, parsed.relative, 0, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archivedb.archive.document import RecordDocument
 from archivedb.archive.loading import read_value, reader_of
-from archivedb.catalog import reading
+from archivedb.catalog import hierarchy, reading
 from archivedb.errors import KeyNotFoundError
 from archivedb.formats.base import checked_array
 from archivedb.formats.envelope import Place
@@ -63,7 +63,7 @@ def find_place(
     """Return the record that a path leads into, and the path inside it."""
     ways = splits(path)
     with core.reading() as connection:
-        found = reading.first_record(connection, [name for name, _ in ways])
+        found = hierarchy.first_record(connection, [name for name, _ in ways])
         row = None if found is None else reading.newest(connection, found)
     if row is None:
         return None

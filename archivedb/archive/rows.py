@@ -10,7 +10,7 @@ from archivedb.values import json
 from archivedb.values.decode import decode_inline
 
 if TYPE_CHECKING:
-    from archivedb.catalog import reading
+    from archivedb.catalog import history, reading
     from archivedb.formats.envelope import Entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def provenance_of(tree: Any) -> Any:
 _last: tuple[Any, bytes | None] | None = None
 
 
-def change_of(row: reading.ChangeRow) -> Change:
+def change_of(row: history.ChangeRow) -> Change:
     """Return a row of a history as the user's value."""
     return Change(
         row.position,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, literal_column, select, update
 
-from archivedb.catalog import reading, tables
+from archivedb.catalog import hierarchy, tables
 from archivedb.catalog.prepared import Prepared
 from archivedb.values.paths import prefixes
 
@@ -98,13 +98,13 @@ class Claims:
         """Return why a name cannot become a record's, or None if it can."""
         above = [each for each in prefixes(name) if each not in self._no_records]
         if above:
-            if reading.first_record(self._connection, above) is not None:
-                return reading.conflict(self._connection, name)
+            if hierarchy.first_record(self._connection, above) is not None:
+                return hierarchy.conflict(self._connection, name)
             # Many records of one folder come together.
             self._no_records.update(above)
         if is_clear(self._connection, name):
             return None
-        return reading.conflict(self._connection, name)
+        return hierarchy.conflict(self._connection, name)
 
 
 def is_clear(connection: Connection, name: str) -> bool:

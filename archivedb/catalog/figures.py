@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, union
 
-from archivedb.catalog import reading, tables
+from archivedb.catalog import hierarchy, payloads, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def totals(connection: Connection, largest: int) -> Totals:
         statement = select(func.count()).select_from(table)  # type: ignore[arg-type]
         return int(connection.execute(statement).scalar_one())
 
-    records = reading.count(connection)
+    records = hierarchy.count(connection)
     first, last = connection.execute(
         select(func.min(_version.saved_at), func.max(_version.saved_at))
     ).one()
@@ -97,4 +97,4 @@ def totals(connection: Connection, largest: int) -> Totals:
 def facts(connection: Connection) -> tuple[str, str | None]:
     """Return the journal mode, and the uuid of the newest payload."""
     mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-    return str(mode), reading.newest_payload(connection)
+    return str(mode), payloads.newest_payload(connection)

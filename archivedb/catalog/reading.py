@@ -1,42 +1,28 @@
-"""Answers from the catalog, as plain frozen rows."""
+"""Versions and arrays, as the catalog has them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    Integer,
-    and_,
-    bindparam,
-    case,
-    false,
-    func,
-    literal_column,
-    null,
-    or_,
-    select,
-    union,
-)
+from sqlalchemy import Integer, and_, bindparam, case, func, null, select
 
 from archivedb.catalog import tables
 from archivedb.catalog.arrays import proof
 from archivedb.catalog.dialect import ids as ids_parameter
 from archivedb.catalog.dialect import numbered
+from archivedb.catalog.hierarchy import below
 from archivedb.catalog.prepared import Prepared
-from archivedb.catalog.writing import payloads_of
 from archivedb.errors import CatalogDamagedError
 from archivedb.formats.envelope import Content
 from archivedb.values import json
 from archivedb.values.facts import ArrayFacts
 from archivedb.values.leaves import whole_path
-from archivedb.values.paths import is_utf8, prefixes
 from archivedb.values.skeleton import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
@@ -105,19 +91,6 @@ class ArrayRow:
     offset: int | None
     length: int
     blocks: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """One entry of a record's history."""
-
-    position: int
-    kind: str
-    name: str
-    version: int | None
-    time: int
-    file: str
-    name_before: str | None
 
 
 _other_payload = tables.payload.alias()
@@ -214,13 +187,6 @@ _NEWEST_OF = Prepared(
         record.uuid == bindparam("uuid"), LIVES, version.id == record.newest_id
     )
 )
-_LIVING = Prepared(select(record.id).where(record.name == bindparam("name"), LIVES))
-_IN_FOLDER = Prepared(
-    select(record.id)
-    .where(record.name > bindparam("above"), record.name < bindparam("below"), LIVES)
-    .limit(literal_column("1"))
-)
-_POSITIONS = Prepared(select(record.positions).where(record.uuid == bindparam("uuid")))
 _array = tables.array.c
 _ARRAY = Prepared(
     select(
@@ -305,12 +271,6 @@ def versions_after(connection: Connection, last: int, limit: int) -> list[Versio
     return [_meant(*row) for row in found]
 
 
-def living_ids(connection: Connection) -> list[int]:
-    """Return the ids of all living records, oldest first."""
-    statement = select(record.id).where(LIVES).order_by(record.id)
-    return list(connection.execute(statement).scalars())
-
-
 def unmeasured_versions(connection: Connection) -> list[int]:
     """Return the versions with appended rows of which the index knows nothing."""
     statement = select(_array.version_id).where(
@@ -325,128 +285,16 @@ def by_record(connection: Connection, uuid: str, number: int) -> VersionRow | No
     return None if row is None else _meant(*row)
 
 
-def bare_name(connection: Connection, uuid: str) -> str | None:
-    """Return the name of a living record that has no version, or None."""
-    statement = select(record.name).where(
-        record.uuid == uuid, LIVES, record.newest_id.is_(None)
-    )
-    found: str | None = connection.execute(statement).scalar()
-    return found
-
-
-def first_record(connection: Connection, names: list[str]) -> str | None:
-    """Return which of these names is a living record."""
-    # One by one: each is a look-up in an index, and the statement stays one.
-    for name in names:
-        if _LIVING.run(connection, {"name": name}).fetchone() is not None:
-            return name
-    return None
-
-
-def _below(folder: str) -> ColumnElement[bool]:
-    """Return the condition for names below a folder; ``0`` comes after ``/``."""
-    if not folder:
-        return LIVES
-    if not is_utf8(folder):
-        return false()
-    return and_(record.name > f"{folder}/", record.name < f"{folder}0", LIVES)
-
-
-def is_folder(connection: Connection, name: str) -> bool:
-    """Return whether records lie below a name."""
-    if not is_utf8(name):
-        return False
-    between = {"above": f"{name}/", "below": f"{name}0"}
-    return _IN_FOLDER.run(connection, between).fetchone() is not None
-
-
-def conflict(
-    connection: Connection, name: str, leaving: AbstractSet[str] = frozenset()
-) -> str | None:
-    """
-    Return why a name cannot become a record's, or None if it can.
-
-    Args:
-        connection: An open transaction.
-        name: The name.
-        leaving: Names of records that will no longer have them.
-
-    """
-    above = first_record(connection, [p for p in prefixes(name) if p not in leaving])
-    if above is not None:
-        return f"{name!r} would lie inside {above!r}, which is a record, not a folder"
-    if is_folder(connection, name) and not leaving >= {*names(connection, name)}:
-        return f"{name!r} is a folder: records lie below it; choose another name"
-    if name not in leaving and first_record(connection, [name]) is not None:
-        return f"a record named {name!r} exists"
-    return None
-
-
-def names(connection: Connection, folder: str) -> list[str]:
-    """Return the names below a folder, in order."""
-    statement = select(record.name).where(_below(folder)).order_by(record.name)
-    return list(connection.execute(statement).scalars())
-
-
-def count(connection: Connection, folder: str = "") -> int:
-    """Return how many records lie below a folder."""
-    statement = select(func.count()).select_from(tables.record).where(_below(folder))
-    return int(connection.execute(statement).scalar_one())
-
-
-def subfolders(connection: Connection, folder: str) -> list[tuple[str, int]]:
-    """Return the folders directly in a folder, and how many records each holds."""
-    start = len(folder) + 2 if folder else 1
-    rest = func.substr(record.name, start)
-    slash = func.instr(rest, "/")
-    part = func.substr(rest, 1, slash - 1)
-    statement = (
-        select(part, func.count())
-        .where(_below(folder), slash > 0)
-        .group_by(part)
-        .order_by(part)
-    )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
-
-
 def direct(connection: Connection, folder: str) -> list[VersionRow]:
     """Return the newest versions of the records directly in a folder, by name."""
     start = len(folder) + 2 if folder else 1
     slash = func.instr(func.substr(record.name, start), "/")
     statement = (
         _versions()
-        .where(_below(folder), slash == 0, version.id == record.newest_id)
+        .where(below(folder), slash == 0, version.id == record.newest_id)
         .order_by(record.name)
     )
     return [_meant(*row) for row in connection.execute(statement)]
-
-
-def history(connection: Connection, name: str) -> list[ChangeRow]:
-    """Return the changes of a living record, oldest first, named as it was then."""
-    change = tables.change.c
-    statement = (
-        select(
-            change.position,
-            change.kind,
-            record.name,
-            change.version,
-            change.time,
-            payload.file,
-            change.name_before,
-        )
-        .join(tables.record, record.id == change.record_id)
-        .join(tables.payload, payload.id == change.payload_id)
-        .where(record.name == name, LIVES)
-        .order_by(change.position.desc())
-    )
-    found = []
-    for row in connection.execute(statement):
-        each = ChangeRow(*row)
-        found.append(replace(each, name=name))
-        if each.name_before is not None:
-            name = each.name_before
-    found.reverse()
-    return found
 
 
 def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
@@ -493,7 +341,7 @@ def newest_by_ids(connection: Connection, ids: list[int]) -> list[VersionRow]:
 
 def versions_below(connection: Connection, folder: str) -> Iterator[VersionRow]:
     """Yield all versions of the records below a folder, newest first."""
-    statement = _versions().where(_below(folder))
+    statement = _versions().where(below(folder))
     statement = statement.order_by(version.saved_at.desc(), version.id.desc())
     for row in connection.execute(statement):
         yield _meant(*row)
@@ -509,64 +357,6 @@ def archive_uuid(connection: Connection) -> str:
         )
         raise CatalogDamagedError(msg)
     return str(found[0])
-
-
-def payload_files(connection: Connection) -> list[tuple[int, str, int]]:
-    """Return id, file and size of every payload, in the order of the files."""
-    statement = select(payload.id, payload.file, payload.size).order_by(payload.file)
-    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
-
-
-def payload_uuids(connection: Connection, uuids: list[str]) -> set[str]:
-    """Return which of these payloads the catalog knows."""
-    known: set[str] = set()
-    for start in range(0, len(uuids), 500):
-        some = uuids[start : start + 500]
-        statement = select(payload.uuid).where(payload.uuid.in_(some))
-        known.update(connection.execute(statement).scalars())
-    return known
-
-
-def versions_in(connection: Connection, file: str) -> list[tuple[str, int, bool]]:
-    """
-    Return name and version of everything that needs a payload file.
-
-    Each comes with whether the file is its own, or holds some arrays only.
-    """
-    # The second reads all rows of arrays; who asks has found damage.
-    its = select(payload.id).where(payload.file == file).scalar_subquery()
-    own = select(version.id).where(version.payload_id == its)
-    shares = select(_array.version_id).where(_array.payload_id == its)
-    statement = (
-        select(record.name, version.version, version.payload_id == its)
-        .select_from(tables.version)
-        .join(tables.record, record.id == version.record_id)
-        .where(version.id.in_(own.union(shares)))
-        .order_by(record.name, version.version)
-    )
-    return [(row[0], row[1], bool(row[2])) for row in connection.execute(statement)]
-
-
-def deleted_at(connection: Connection, uuid: str, name: str) -> int | None:
-    """Return when a record, or another of its name, was last deleted, or None."""
-    change = tables.change.c
-    statement = (
-        select(func.max(change.time))
-        .join(tables.record, record.id == change.record_id)
-        .where(or_(record.uuid == uuid, record.name == name), change.kind == "delete")
-    )
-    found: int | None = connection.execute(statement).scalar()
-    return found
-
-
-def files_of(connection: Connection, uuid: str) -> list[str]:
-    """Return the payload files that hold a record's changes and versions."""
-    found = connection.execute(select(record.id).where(record.uuid == uuid)).scalar()
-    if found is None:
-        return []
-    used = payloads_of(found).subquery()
-    statement = select(payload.file).where(payload.id.in_(select(used)))
-    return sorted(connection.execute(statement).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,93 +419,6 @@ def appended(connection: Connection, version_id: int) -> list[AppendedRow]:
 
 def _facts(text: bytes | None) -> ArrayFacts | None:
     return None if text is None else ArrayFacts.of(json.loads(text, "catalog's facts"))
-
-
-def files_only_of(connection: Connection, uuid: str, dropped: list[int]) -> list[str]:
-    """Return the payload files that nothing but some versions of a record needs."""
-    change = tables.change.c
-    its = select(record.id).where(record.uuid == uuid).scalar_subquery()
-    kept = union(
-        select(version.payload_id).where(
-            version.record_id == its, version.version.not_in(dropped)
-        ),
-        select(change.payload_id).where(
-            change.record_id == its,
-            or_(change.version.is_(None), change.version.not_in(dropped)),
-        ),
-        select(_array.payload_id)
-        .join(tables.version, version.id == _array.version_id)
-        .where(version.record_id == its, version.version.not_in(dropped)),
-    ).subquery()
-    needed = set(
-        connection.execute(
-            select(payload.file).where(payload.id.in_(select(kept)))
-        ).scalars()
-    )
-    return [file for file in files_of(connection, uuid) if file not in needed]
-
-
-def newest_payload(connection: Connection) -> str | None:
-    """Return the uuid of the payload that was made last."""
-    found: str | None = connection.execute(select(func.max(payload.uuid))).scalar()
-    return found
-
-
-def positions(connection: Connection, uuid: str) -> int:
-    """Return the length of a record's history, deleted or not; 0 if unknown."""
-    row = _POSITIONS.run(connection, {"uuid": uuid}).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def is_deleted_after(connection: Connection, uuid: str, position: int) -> bool:
-    """Return whether a record was deleted at a position, or after it."""
-    statement = select(record.id).where(
-        record.uuid == uuid, record.deleted, record.positions >= position
-    )
-    return connection.execute(statement).first() is not None
-
-
-def change_files(
-    connection: Connection, uuid: str, start: int, kind: str | None = None
-) -> list[str]:
-    """
-    Return the payloads of a record's changes.
-
-    Args:
-        connection: An open transaction.
-        uuid: The record's.
-        start: The position of the first.
-        kind: Of which kind; if left out, the change at that position alone.
-
-    """
-    change = tables.change.c
-    where = change.position == start
-    if kind is not None:
-        where = and_(change.position >= start, change.kind == kind)
-    statement = (
-        select(payload.file)
-        .join(tables.change, change.payload_id == payload.id)
-        .join(tables.record, record.id == change.record_id)
-        .where(record.uuid == uuid, where)
-    )
-    return list(connection.execute(statement).scalars())
-
-
-def named_payloads(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Yield uuid and file of every payload that the catalog names."""
-    statement = select(payload.uuid, payload.file).order_by(payload.file)
-    for row in connection.execute(statement.execution_options(yield_per=1000)):
-        yield row[0], row[1]
-
-
-def known_files(connection: Connection, files: list[str]) -> set[str]:
-    """Return which payload files the catalog names, by reading all of them."""
-    known: set[str] = set()
-    for start in range(0, len(files), 500):
-        some = files[start : start + 500]
-        statement = select(payload.file).where(payload.file.in_(some))
-        known.update(connection.execute(statement).scalars())
-    return known
 
 
 def total_versions(connection: Connection) -> int:

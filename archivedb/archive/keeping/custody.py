@@ -10,7 +10,7 @@ from archivedb.archive.keeping import superseding
 from archivedb.archive.keeping.copying import Copying
 from archivedb.archive.writing import recovering
 from archivedb.archive.writing.current import refuse_in_batch
-from archivedb.catalog import reading
+from archivedb.catalog import payloads
 from archivedb.errors import CatalogError
 from archivedb.store import naming, quarantine
 
@@ -94,7 +94,7 @@ class Custody:
         parsed = naming.parse(file.rpartition("/")[2])
         assert parsed is not None  # noqa: S101 - it has been received
         with self._core.reading() as connection:
-            return bool(reading.payload_uuids(connection, [parsed.uuid]))
+            return bool(payloads.payload_uuids(connection, [parsed.uuid]))
 
     def take_back(self, source: Source) -> list[str]:
         """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from archivedb.archive.writing.indexing import UNREADABLE, read_envelope
 from archivedb.archive.writing.recovering import unknown
-from archivedb.catalog import reading
+from archivedb.catalog import history, payloads
 from archivedb.errors import ArchiveError, ModeError
 from archivedb.store import naming, quarantine
 
@@ -71,7 +71,7 @@ def judge(
     store = store or core.store
     with core.reading() as connection:
         found = unknown(connection, store.files() if files is None else files)
-        named = reading.known_files(connection, found)
+        named = payloads.known_files(connection, found)
     read: dict[str, Envelope] = {}
     judged: list[Judgement] = []
     for file in found:
@@ -106,7 +106,7 @@ def _verdict(
     batch = {uuid: store.find(uuid) for uuid in envelope.batch}
     group = tuple(sorted({file, *(each for each in batch.values() if each)}))
     with core.reading() as connection:
-        known = reading.payload_uuids(connection, list(envelope.batch))
+        known = payloads.payload_uuids(connection, list(envelope.batch))
         if known:
             why = "others of its batch count only together with it"
             return "doubtful", why, group
@@ -134,7 +134,7 @@ def _verdict(
 
 def _built_upon(connection: Connection, entry: Entry) -> bool:
     """Return whether a history goes on after a change that is not in it."""
-    return reading.positions(connection, entry.record) > entry.position
+    return history.positions(connection, entry.record) > entry.position
 
 
 class _Evidence:
@@ -161,14 +161,14 @@ class _Evidence:
         """Return why a change is nothing any more, or None if it may be something."""
         record, place, version = entry.record, entry.position, entry.version
         said = False
-        if reading.is_deleted_after(self._connection, record, place):
+        if history.is_deleted_after(self._connection, record, place):
             said = True
             if any(e.kind == "delete" for e in self._others(record, place, "delete")):
                 return "its record was deleted"
         for other in self._others(record, place):
             if other.position == place:
                 return "another change has its place"
-        said = said or bool(reading.change_files(self._connection, record, place))
+        said = said or bool(history.change_files(self._connection, record, place))
         if version is not None and any(
             version in other.drops for other in self._others(record, place, "prune")
         ):
@@ -180,7 +180,7 @@ class _Evidence:
         self, record: str, start: int, kind: str | None = None
     ) -> Iterator[Entry]:
         """Yield what other payloads say of a record's changes; see `change_files`."""
-        for file in reading.change_files(self._connection, record, start, kind):
+        for file in history.change_files(self._connection, record, start, kind):
             # What cannot be read proves nothing.
             with suppress(*UNREADABLE), self._core.store.open(file) as source:
                 envelope = read_envelope(source)

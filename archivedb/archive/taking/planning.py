@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from archivedb.archive.taking.outcome import Left
 from archivedb.archive.writing.indexing import UNREADABLE
-from archivedb.catalog import adopted, reading
+from archivedb.catalog import adopted, hierarchy, reading
+from archivedb.catalog import history as histories
 from archivedb.errors import DecodeError, InvalidNameError
 from archivedb.formats.envelope import MAKES_VERSION, require_sound
 from archivedb.values import json
@@ -136,7 +137,10 @@ class Planner:
         if found is not None:
             return found
         origins = {past.origin for past in history.past if past.origin is not None}
-        if reading.positions(self._connection, uuid) or origins & self._removed.deleted:
+        if (
+            histories.positions(self._connection, uuid)
+            or origins & self._removed.deleted
+        ):
             why = "it was deleted here, and stays so"
             self.plan.leave(history, why, wanted=True)
             self.plan.passed.update(origins)
@@ -157,7 +161,7 @@ class Planner:
         return None if row is None else self._add(row)
 
     def _add(self, row: reading.VersionRow) -> Target:
-        positions = reading.positions(self._connection, row.uuid)
+        positions = histories.positions(self._connection, row.uuid)
         tags = tuple(json.loads(row.tags, "catalog's tags"))
         metadata = json.loads(row.metadata, "catalog's metadata")
         said = row.digest, tags, json.dumps_sorted(metadata)
@@ -190,7 +194,7 @@ class Planner:
         for other in self.plan.names:
             if other in prefixes(name) or name in prefixes(other):
                 return f"{name!r} and {other!r} would be a record and its folder"
-        return reading.conflict(self._connection, name)
+        return hierarchy.conflict(self._connection, name)
 
     # What -------------------------------------------------------------------
 

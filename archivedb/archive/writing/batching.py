@@ -25,7 +25,7 @@ from archivedb.archive.writing.saving import (
     require_wanted,
     write,
 )
-from archivedb.catalog import adopted, reading
+from archivedb.catalog import adopted, hierarchy, history, payloads, reading
 from archivedb.catalog.claims import is_clear
 from archivedb.errors import (
     BatchConflictError,
@@ -230,7 +230,7 @@ class Batch:
         if name in self._clear and not unknown:
             return None
         with self._core.reading() as connection:
-            why = reading.conflict(connection, name, self._gone)
+            why = hierarchy.conflict(connection, name, self._gone)
         if why is None and not self._gone:
             self._no_records.update(above)
         return why
@@ -350,7 +350,7 @@ class Batch:
         if committed is None:
             return
         with self._core.reading() as connection:
-            files = reading.files_of(connection, uuid)
+            files = payloads.files_of(connection, uuid)
             origins = adopted.adopted_origins(connection, uuid)
         draft = None, Draft(committed.deleted(files, origins), None)
         if collected:
@@ -402,7 +402,7 @@ class Batch:
                 was = self._committed.get(uuid)
                 if was is None:
                     continue
-                if reading.positions(connection, uuid) != was.positions:
+                if history.positions(connection, uuid) != was.positions:
                     msg = (
                         f"{was.record.name!r} was changed by somebody else since the "
                         "batch began; nothing of the batch was written: run it again"

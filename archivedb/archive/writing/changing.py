@@ -16,7 +16,7 @@ from archivedb.archive.writing.batching import require_newest
 from archivedb.archive.writing.current import current
 from archivedb.archive.writing.planning import Known
 from archivedb.archive.writing.saving import checked_tags, commit, locked, not_found
-from archivedb.catalog import reading
+from archivedb.catalog import hierarchy, reading
 from archivedb.errors import (
     ArchiveNotFoundError,
     InvalidNameError,
@@ -140,15 +140,15 @@ def _moved(known: Known, old: str, new: str) -> str:
 def _below(core: Core, folder: str) -> list[str]:
     """Return a record of this name, and those below it."""
     with core.reading() as connection:
-        itself = reading.first_record(connection, [folder])
-        return [*([itself] if itself else []), *reading.names(connection, folder)]
+        itself = hierarchy.first_record(connection, [folder])
+        return [*([itself] if itself else []), *hierarchy.names(connection, folder)]
 
 
 def _require_free(core: Core, pairs: Mapping[str, str]) -> None:
     leaving = {old for old, new in pairs.items() if new != old}
     with core.reading() as connection:
         for old, new in pairs.items():
-            why = reading.conflict(connection, new, leaving) if new != old else None
+            why = hierarchy.conflict(connection, new, leaving) if new != old else None
             if why is not None:
                 raise NameConflictError(why)
 
@@ -218,8 +218,8 @@ def count_below(core: Core, name: str) -> int:
     if core.exists:
         with core.reading() as connection:
             if batch is None:
-                return reading.count(connection, name)
-            committed = reading.names(connection, name)
+                return hierarchy.count(connection, name)
+            committed = hierarchy.names(connection, name)
     return 0 if batch is None else len(batch.below(name, committed))
 
 
@@ -234,8 +234,8 @@ def _known(connection: Connection, name: str | Record) -> Known:
     row = None
     if isinstance(text, str) and paths.is_utf8(text):
         row = reading.newest(connection, text)
-        if row is None and reading.is_folder(connection, text):
-            number = counted(reading.count(connection, text), "record")
+        if row is None and hierarchy.is_folder(connection, text):
+            number = counted(hierarchy.count(connection, text), "record")
             msg = f"{text!r} is a folder of {number}, not a record"
             raise RecordNotFoundError(msg)
     if row is None:

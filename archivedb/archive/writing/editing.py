@@ -20,7 +20,7 @@ from archivedb.archive.writing import recovering
 from archivedb.archive.writing.current import refuse_in_batch
 from archivedb.archive.writing.measuring import facts_of_array
 from archivedb.archive.writing.saving import commit
-from archivedb.catalog import adopted, reading
+from archivedb.catalog import adopted, history, payloads, reading
 from archivedb.errors import RecordNotFoundError
 from archivedb.formats.base import Draft
 from archivedb.formats.envelope import Entry, Place
@@ -202,7 +202,7 @@ def _locked(
 
 def _position(core: Core, row: reading.VersionRow) -> int:
     with core.reading() as connection:
-        return reading.positions(connection, row.uuid) + 1
+        return history.positions(connection, row.uuid) + 1
 
 
 def _append_entry(core: Core, row: reading.VersionRow, op: Append) -> Entry | None:
@@ -347,7 +347,7 @@ def prune(core: Core, name: str | Record, keep: int) -> Deletion:
         with core.reading() as connection:
             versions = reading.all_versions(connection, newest.name)
             dropped = [each.version for each in versions[:-keep]]
-            frees = reading.files_only_of(connection, newest.uuid, dropped)
+            frees = payloads.files_only_of(connection, newest.uuid, dropped)
             origins = adopted.origins_of(connection, newest.uuid, dropped)
         if not dropped:
             return Deletion((), 0)

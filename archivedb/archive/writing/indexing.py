@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from archivedb.archive.writing.measuring import measured
-from archivedb.catalog import reading, writing
+from archivedb.catalog import hierarchy, history, payloads, writing
 from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     CatalogEntryError,
@@ -222,7 +222,7 @@ class Indexer:
     def _comes_too_early(self, entry: Entry) -> bool:
         if entry.kind == "delete":  # supersedes whatever comes before it
             return False
-        return entry.position > reading.positions(self._connection, entry.record) + 1
+        return entry.position > history.positions(self._connection, entry.record) + 1
 
     def _lacks(self, entry: Entry) -> bool:
         """Return whether the payload that a change adopts is gone."""
@@ -230,7 +230,7 @@ class Indexer:
         return file is not None and self._core.store.size(file) is None
 
     def _is_past(self, entry: Entry) -> bool:
-        return entry.position <= reading.positions(self._connection, entry.record)
+        return entry.position <= history.positions(self._connection, entry.record)
 
     def finish(self) -> list[tuple[str, ArchiveError]]:
         """
@@ -263,12 +263,12 @@ class Indexer:
             uuid: NameConflictError(why) for uuid, why in self._claims.settle().items()
         }
         for uuid in self._bare:
-            name = reading.bare_name(self._connection, uuid)
+            name = hierarchy.bare_name(self._connection, uuid)
             if name is not None and uuid not in left:
                 left[uuid] = CatalogEntryError(f"the versions of {name!r} are lost")
         damaged = []
         for uuid, error in left.items():
-            files = reading.files_of(self._connection, uuid)
+            files = payloads.files_of(self._connection, uuid)
             writing.forget(self._connection, uuid)
             damaged += [(file, error) for file in files]
         return damaged
@@ -281,7 +281,7 @@ class Indexer:
 
     def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
         entry, own = envelope.entries[slot], None
-        if reading.positions(self._connection, entry.record) == entry.position:
+        if history.positions(self._connection, entry.record) == entry.position:
             self._make_room(envelope, entry)
         if entry.content is not None and entry.adopted is None:
             own = read_skeleton(source, entry.content)

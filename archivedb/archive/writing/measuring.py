@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from archivedb.catalog import index, reading, writing
+from archivedb.catalog import hierarchy, index, reading, writing
 from archivedb.errors import ArchiveError, DecodeError, PayloadError, StoreError
 from archivedb.formats import get_format
 from archivedb.formats.base import checked_array
@@ -83,7 +83,7 @@ def refill(store: PayloadStore, connection: Connection) -> None:
     """
     paths = index.PathIds()
     # Not while the same rows are read: to fill the index changes them.
-    records = reading.living_ids(connection)
+    records = hierarchy.living_ids(connection)
     for start in range(0, len(records), _PAGE):
         for row in reading.newest_by_ids(connection, records[start : start + _PAGE]):
             _refill(store, connection, paths, row)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archivedb.archive.core import now
 from archivedb.archive.rows import moment, provenance_of, record_of
-from archivedb.catalog import reading
+from archivedb.catalog import history, reading
 from archivedb.formats import uuids
 from archivedb.formats.envelope import Entry
 from archivedb.records import Record
@@ -44,7 +44,7 @@ class Known:
     def of(cls, connection: Connection, row: reading.VersionRow) -> Known:
         """Return what the catalog says of a record whose newest version this is."""
         metadata = json.loads(row.metadata, "catalog's metadata")
-        length = reading.positions(connection, row.uuid)
+        length = history.positions(connection, row.uuid)
         return cls(record_of(row), metadata, length)
 
     def after(self, entry: Entry) -> Known:

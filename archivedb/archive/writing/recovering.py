@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archivedb.archive.writing.indexing import UNREADABLE, Indexer, read_envelope
-from archivedb.catalog import index, reading, writing
+from archivedb.catalog import index, payloads, reading, writing
 from archivedb.errors import NameConflictError
 from archivedb.formats import uuids
 from archivedb.store import naming
@@ -78,7 +78,7 @@ def _remove(core: Core, connection: Connection, file: str) -> int:
         batch = set(envelope.batch) if envelope.archive == core.uuid else set()
         found = map(core.store.find, batch - {envelope.payload})
         others = [other for other in found if other is not None]
-        if reading.payload_uuids(connection, list(batch)):
+        if payloads.payload_uuids(connection, list(batch)):
             return 0
     # It goes last: it is what this will be done again for, if it is cut short.
     return sum(map(core.store.remove, [*others, file]))
@@ -94,7 +94,7 @@ def recover_at_opening(core: Core) -> None:
     recover(core)
     core.store.sweep(core.store.clock() - ABANDONED)
     with core.reading() as connection:
-        newest = reading.newest_payload(connection)
+        newest = payloads.newest_payload(connection)
     seen = uuids.uuid7_milliseconds(newest) / 1000 if newest else 0.0
     if seen > core.store.clock():
         seen = 0.0  # a clock was wrong once, and says nothing of what is new
@@ -145,7 +145,7 @@ def unknown(connection: Connection, files: Iterable[str]) -> list[str]:
         parsed = naming.parse(file.rpartition("/")[2])
         if parsed is not None:
             by_uuid[parsed.uuid] = file
-    known = reading.payload_uuids(connection, list(by_uuid))
+    known = payloads.payload_uuids(connection, list(by_uuid))
     return [by_uuid[uuid] for uuid in sorted(by_uuid) if uuid not in known]
 
 
@@ -199,9 +199,9 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
 def _known_alone(connection: Connection, there: Mapping[str, str]) -> Iterator[Lost]:
     """Yield what a catalog says of payloads that are not there."""
     files = set(there.values())
-    for uuid, file in reading.named_payloads(connection):
+    for uuid, file in payloads.named_payloads(connection):
         if uuid not in there and file not in files:
-            versions = reading.versions_in(connection, file)
+            versions = payloads.versions_in(connection, file)
             yield from ((file, name, version) for name, version, _ in versions)
             if not versions:
                 yield file, None, None

@@ -20,7 +20,7 @@ from archivedb.archive.rows import new_record
 from archivedb.archive.writing import indexing, recovering
 from archivedb.archive.writing.current import current
 from archivedb.archive.writing.planning import Known, saved
-from archivedb.catalog import adopted, reading, writing
+from archivedb.catalog import adopted, hierarchy, payloads, reading, writing
 from archivedb.catalog.claims import Claims
 from archivedb.errors import (
     ArchiveError,
@@ -154,7 +154,7 @@ def require_free(connection: Connection, name: str) -> None:
             itself the folder of others.
 
     """
-    why = reading.conflict(connection, name)
+    why = hierarchy.conflict(connection, name)
     if why is not None:
         raise NameConflictError(why)
 
@@ -404,7 +404,7 @@ def delete(
             for name in chosen:
                 found = reading.newest(connection, name)
                 if found is not None:  # not deleted meanwhile
-                    files = reading.files_of(connection, found.uuid)
+                    files = payloads.files_of(connection, found.uuid)
                     origins = adopted.adopted_origins(connection, found.uuid)
                     known = Known.of(connection, found)
                     drafts.append(Draft(known.deleted(files, origins), None))
