@@ -24,7 +24,7 @@ from archivedb.values.skeleton import well_formed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, Dialect, FromClause, Select
 
 _NONE_PROVENANCE = b"{}"
 
@@ -322,20 +322,23 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
     return found
 
 
+_BY_IDS: dict[str, Prepared] = {}
+
+
+def _newest_by_ids(dialect: Dialect) -> Select[Any]:
+    given = numbered("given", dialect)
+    joined = given.join(tables.record, record.id == given.c.value)
+    found = joined.join(tables.version, version.id == record.newest_id)
+    return _columns_of_versions(found).where(LIVES).order_by(given.c.key)
+
+
 def newest_by_ids(connection: Connection, ids: list[int]) -> list[VersionRow]:
     """Return the newest versions of these living records, in their order."""
-    given = numbered("given", connection.dialect)
-    joined = given.join(tables.record, record.id == given.c.value)
-    statement = (
-        _columns_of_versions(
-            joined.join(tables.version, version.id == record.newest_id)
-        )
-        .where(LIVES)
-        .order_by(given.c.key)
-    )
-    rows = connection.execute(
-        statement, {"given": ids_parameter(ids, connection.dialect)}
-    )
+    dialect = connection.dialect
+    if dialect.name not in _BY_IDS:
+        _BY_IDS[dialect.name] = Prepared(_newest_by_ids(dialect))
+    parameter = {"given": ids_parameter(ids, dialect)}
+    rows = _BY_IDS[dialect.name].run(connection, parameter)
     return [_meant(*row) for row in rows]
 
 
