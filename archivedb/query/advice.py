@@ -27,6 +27,7 @@ _CUTOFF_OF_FACTS = 0.75
 _MOST_SHOWN = 60
 _CONSTANTS = {"true": "True", "false": "False", "null": "None", "none": "None"}
 _CONSTANTS |= {"nan": "isnan(x)", "inf": 'float("inf")', "infinity": 'float("inf")'}
+_CONSTANTS |= {"now": "now()", "today": "today()"}
 _FACT = re.compile(r"/\$(dtype|ndim|shape|min|max|mean)(?=/|$)")
 # What may belong to a path that was typed without its quotes.
 _RUN = re.compile(r"[\w./\-\[\]\"'µÅ]+")

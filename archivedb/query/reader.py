@@ -341,6 +341,11 @@ class Reader(Calls):
                         "arithmetic with times stands on a side of its own: "
                         f"`{name} > now() - days(30)`"
                     )
+                    if name in {"now", "today"}:
+                        sentence = (
+                            f"`{name}` is a key here; for the time write `{name}()`"
+                        )
+                        at = other.at
                 raise mistake(self.text, at, sentence)
         return Arithmetic(op, left, right, at)
 

@@ -74,6 +74,7 @@ MISTAKES = [
     ("a < date(2026, 1, 1)", "date(2026, 1, 1)", "takes 1 argument"),
     ("saved_at > 'yesterday'", "'yesterday'", "`now() - days(30)`"),
     ("now() - saved_at < days(3)", "now() - saved_at", "`saved_at > now()"),
+    ("saved_at > now - days(30)", "now", "write `now()`"),
     ("a < days(10 ** 9)", "**", "powers"),
     ("a < days(10000000000)", "10000000000", "cannot take"),
     ("a < now() + days(99999999)", "now() + days(99999999)", "too large"),
