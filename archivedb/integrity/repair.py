@@ -55,10 +55,13 @@ def repair(
             restored.append(file)
         if kept is not None:
             quarantined.append(kept)
+    adopted: list[str] = []
     if copies is not None:
         restored += custody.take_back(copies)
+        adopted = custody.take_adopted(copies)
+        restored += adopted
     left = [file for file in damaged if file not in restored]
-    indexed = _index(archive, custody, mended=not left)
+    indexed = _index(archive, custody, mended=not left, again=bool(adopted))
     findings = _remaining(archive, report.findings, left, searched=copies is not None)
     return Repaired(tuple(restored), tuple(quarantined), indexed, findings)
 
@@ -83,14 +86,14 @@ def _damaged(
     return found
 
 
-def _index(archive: Archive, custody: Custody, *, mended: bool) -> int:
+def _index(archive: Archive, custody: Custody, *, mended: bool, again: bool) -> int:
     """Mend the catalog; a rebuild would forget what is still damaged."""
     unknown = [each.file for each in custody.leftovers() if each.verdict == "counts"]
     indexed = custody.index(unknown)
     kinds = {each.kind for each in archive.verify("quick").findings}
-    stubborn = any(each.verdict == "counts" for each in custody.leftovers())
-    if mended and (stubborn or "misindexed" in kinds):
-        # Gaps in a history, and wrong rows, which only a rebuild mends.
+    if mended and (again or unknown or "misindexed" in kinds):
+        # What was there without them may have taken their places in a history, and
+        # rows may be wrong: only a rebuild mends both.
         archive.reindex()
         still = [each.file for each in custody.leftovers() if each.verdict == "counts"]
         indexed = len(unknown) - len(still)

@@ -354,3 +354,43 @@ def test_a_full_disk_is_not_blamed_on_the_source(
     assert file.read_bytes() == damaged
     assert archive.repair(copy).restored
     assert archive.verify().ok
+
+
+def test_a_part_of_a_batch_comes_back(tmp_path: Path) -> None:
+    """Though a rebuild forgot it, while the other part stayed known."""
+    with Archive(tmp_path / "runs.db") as archive:
+        archive.save({"n": 1}, "x")
+        with archive.batch():
+            archive.save({"n": 2}, "x", mode="json")
+            archive.save({"n": 1}, "y")
+        archive.save({"n": 3}, "x")
+        archive.save({"n": 2}, "y")
+        archive.backup(tmp_path / "copy")
+        before = archive.inspect().dump()
+        (tmp_path / "runs.payloads" / archive.versions("x")[1].files[0]).unlink()
+        archive.reindex()
+        assert archive.inspect().dump() != before
+        assert archive.repair(tmp_path / "copy").ok
+        assert archive.inspect().dump() == before
+        assert archive.verify("deep").ok
+
+
+def test_what_another_archive_wrote_comes_back(tmp_path: Path) -> None:
+    """Only the payload that has adopted it remembers it after a rebuild."""
+    with Archive(tmp_path / "other.db") as other:
+        for number in range(3):
+            other.save({"a": [float(number)] * 9}, "x")
+    with Archive(tmp_path / "runs.db") as archive:
+        archive.pull(tmp_path / "other.db")
+        archive.tag("x", "t")
+        archive.backup(tmp_path / "copy")
+        before = archive.inspect().dump()
+        file = archive.versions("x")[1].files[0]
+        (tmp_path / "runs.payloads" / file).unlink()
+        assert archive.reindex().findings
+        assert archive.repair(tmp_path / "copy").restored == (file,)
+        assert archive.inspect().dump() == before
+        # What was pruned stays so.
+        archive.prune("x")
+        assert archive.repair(tmp_path / "copy").restored == ()
+        assert archive.verify("deep").ok

@@ -118,6 +118,21 @@ class Custody:
                         found.append(each.file)
         return found
 
+    def take_adopted(self, source: Source) -> list[str]:
+        """
+        Put back what other archives wrote, this one has adopted, and lost.
+
+        Once the catalog was rebuilt without it, only the payload that says so
+        remembers it.
+        """
+        store, found = self._core.store, []
+        for file in sorted(superseding.adopted_and_lost(self._core)):
+            with store.receive(file) as arrival:
+                if source.fill(arrival, file):
+                    arrival.place()
+                    found.append(file)
+        return found
+
     def index(self, files: list[str]) -> int:
         """Index what counts of some files, and return of how many it does now."""
         recovering.index_files(self._core, files)

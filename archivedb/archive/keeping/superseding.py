@@ -107,12 +107,12 @@ def _verdict(
     group = tuple(sorted({file, *(each for each in batch.values() if each)}))
     with core.reading() as connection:
         known = payloads.payload_uuids(connection, list(envelope.batch))
-        if known:
-            why = "others of its batch count only together with it"
-            return "doubtful", why, group
         evidence = _Evidence(core, connection, envelope.payload)
         reasons = {evidence.of(entry) for entry in envelope.entries}
         if None not in reasons:
+            if known:
+                why = "others of its batch count only together with it"
+                return "doubtful", why, group
             return "superseded", " and ".join(sorted(filter(None, reasons))), group
         if evidence.lacking:
             why = (
@@ -189,6 +189,32 @@ class _Evidence:
                 for entry in envelope.entries:
                     if entry.record == record and entry.position >= start:
                         yield entry
+
+
+def adopted_and_lost(core: Core) -> set[str]:
+    """Return the files that are not there though a change that counts adopts them."""
+    store = core.store
+    lost: list[tuple[Entry, list[str]]] = []
+    dropped: set[tuple[str, int]] = set()
+    ends: dict[str, int] = {}
+    for file in store.files():
+        with suppress(*UNREADABLE), store.open(file) as source:
+            envelope = read_envelope(source)
+            for entry in envelope.entries if envelope.archive == core.uuid else ():
+                dropped.update((entry.record, number) for number in entry.drops)
+                if entry.kind == "delete":
+                    ends[entry.record] = max(entry.position, ends.get(entry.record, 0))
+                if entry.adopted is not None and entry.content is not None:
+                    names = (entry.adopted, *entry.content.files)
+                    gone = [name for name in names if store.size(name) is None]
+                    lost += [(entry, gone)] if gone else []
+    return {
+        file
+        for entry, gone in lost
+        if (entry.record, entry.version) not in dropped
+        and entry.position > ends.get(entry.record, 0)
+        for file in gone
+    }
 
 
 def _keep_needed(judged: list[Judgement], read: dict[str, Envelope]) -> list[Judgement]:
