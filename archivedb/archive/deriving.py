@@ -84,12 +84,6 @@ def compare_records(core: Core, records: set[str]) -> Comparison:
     return _compare(core, records)
 
 
-def left_out(core: Core) -> set[str]:
-    """Return the records of the catalog to which no payload leads."""
-    with core.reading() as connection:
-        return checks.records_of_nothing(connection)
-
-
 def _told_of(core: Core, payloads: Sequence[str]) -> set[str]:
     """Return the records of which payloads tell, whatever the catalog says."""
     found: set[str] = set()

@@ -195,7 +195,8 @@ class Inspection:
 
     def compare_rest(self, known: set[str]) -> deriving.Comparison:
         """Compare the records to which no payload leads, whatever was checked."""
-        rest = deriving.left_out(self._core)
+        with self._core.reading() as connection:
+            rest = checks.records_of_nothing(connection)
         return deriving.compare_records(self._core, rest - known)
 
     def unindexed(

@@ -116,8 +116,7 @@ def known_as(connection: Connection, file: str) -> Checked | None:
 
 def knows_file(connection: Connection, file: str) -> bool:
     """Return whether a payload file is in the catalog under this very name."""
-    found = connection.exec_driver_sql("SELECT 1 FROM payload WHERE file = ?", (file,))
-    return found.fetchone() is not None
+    return known_as(connection, file) is not None
 
 
 def record(

@@ -12,7 +12,7 @@ from archivedb.catalog.writing import payloads_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 record, version, payload = tables.record.c, tables.version.c, tables.payload.c
 array = tables.array.c
@@ -26,10 +26,20 @@ def payload_files(connection: Connection) -> list[tuple[int, str, int]]:
 
 def payload_uuids(connection: Connection, uuids: list[str]) -> set[str]:
     """Return which of these payloads the catalog knows."""
+    return _known(connection, payload.uuid, uuids)
+
+
+def known_files(connection: Connection, files: list[str]) -> set[str]:
+    """Return which payload files the catalog names, by reading all of them."""
+    return _known(connection, payload.file, files)
+
+
+def _known(
+    connection: Connection, column: ColumnElement[str], asked: list[str]
+) -> set[str]:
     known: set[str] = set()
-    for start in range(0, len(uuids), 500):
-        some = uuids[start : start + 500]
-        statement = select(payload.uuid).where(payload.uuid.in_(some))
+    for start in range(0, len(asked), 500):
+        statement = select(column).where(column.in_(asked[start : start + 500]))
         known.update(connection.execute(statement).scalars())
     return known
 
@@ -99,13 +109,3 @@ def named_payloads(connection: Connection) -> Iterator[tuple[str, str]]:
     statement = select(payload.uuid, payload.file).order_by(payload.file)
     for row in connection.execute(statement.execution_options(yield_per=1000)):
         yield row[0], row[1]
-
-
-def known_files(connection: Connection, files: list[str]) -> set[str]:
-    """Return which payload files the catalog names, by reading all of them."""
-    known: set[str] = set()
-    for start in range(0, len(files), 500):
-        some = files[start : start + 500]
-        statement = select(payload.file).where(payload.file.in_(some))
-        known.update(connection.execute(statement).scalars())
-    return known

@@ -228,13 +228,17 @@ _AFTER = Prepared(
 def _meant(*row: Any) -> VersionRow:
     *values, is_meant = row
     found = VersionRow(*values)
+    _require_meant(is_meant, f"{found.name!r} version {found.version}")
+    return found
+
+
+def _require_meant(is_meant: object, what: str) -> None:
     if not is_meant:
         msg = (
-            f"the catalog's index leads from {found.name!r} version {found.version} to "
-            "another row: it is damaged; `archivedb reindex` rebuilds it"
+            f"the catalog's index leads from {what} to another row: it is damaged; "
+            "`archivedb reindex` rebuilds it"
         )
         raise CatalogDamagedError(msg)
-    return found
 
 
 def newest(connection: Connection, name: str) -> VersionRow | None:
@@ -303,12 +307,7 @@ def array(connection: Connection, name: str, path: str) -> ArrayRow | None:
     if row is None:
         return None
     *values, proven, is_meant = row
-    if not is_meant:
-        msg = (
-            f"the catalog's index leads from {name!r} to another row: it is damaged; "
-            "`archivedb reindex` rebuilds it"
-        )
-        raise CatalogDamagedError(msg)
+    _require_meant(is_meant, repr(name))
     with well_formed("catalog's array"):
         values[5] = json.loads(values[5].encode(), "catalog's dtype")
         values[6] = json.loads(values[6].encode(), "catalog's shape")

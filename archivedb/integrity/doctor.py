@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from archivedb.archive.keeping.examining import HEAD, SQLITE, Examination
@@ -220,11 +219,10 @@ def _left_over(seen: Examination) -> Iterator[Symptom]:
         yield Symptom(subject, "warning", detail, "run `archivedb gc --yes`")
     if not (number or unsettled):
         yield Symptom(subject, "ok", "none is left over")
-    with suppress(StoreError):  # a link is there, which has been told
-        if waiting := seen.waiting():
-            detail = f"{counted(waiting, 'payload')} in {seen.payloads}/incoming"
-            advice = "`archivedb ingest` takes in what waits there, or says why not"
-            yield Symptom("spool", "ok", detail, advice)
+    if waiting := seen.waiting():
+        detail = f"{counted(waiting, 'payload')} in {seen.payloads}/incoming"
+        advice = "`archivedb ingest` takes in what waits there, or says why not"
+        yield Symptom("spool", "ok", detail, advice)
     kept = seen.quarantined()
     if kept:
         detail = f"{counted(kept, 'file')} in {seen.payloads}/quarantine"

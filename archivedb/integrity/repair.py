@@ -90,14 +90,17 @@ def _index(archive: Archive, custody: Custody, *, mended: bool, again: bool) -> 
     """Mend the catalog; a rebuild would forget what is still damaged."""
     unknown = [each.file for each in custody.leftovers() if each.verdict == "counts"]
     indexed = custody.index(unknown)
-    kinds = {each.kind for each in archive.verify("quick").findings}
-    if mended and (again or unknown or "misindexed" in kinds):
+    if mended and (again or unknown or _is_misindexed(archive)):
         # What was there without them may have taken their places in a history, and
         # rows may be wrong: only a rebuild mends both.
         archive.reindex()
         still = [each.file for each in custody.leftovers() if each.verdict == "counts"]
         indexed = len(unknown) - len(still)
     return indexed
+
+
+def _is_misindexed(archive: Archive) -> bool:
+    return any(each.kind == "misindexed" for each in archive.verify("quick").findings)
 
 
 def _remaining(

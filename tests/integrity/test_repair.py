@@ -292,31 +292,28 @@ def test_beside_writers(archive: Archive, copy: Path, tmp_path: Path) -> None:
     assert [archive.load(f"more/{n}")["n"] for n in range(20)] == list(range(20))
 
 
-def _encrypted(raw: bytearray) -> None:
-    """Say of each member that it is encrypted."""
-    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+def _in_heads(raw: bytearray, offset: int, change: Callable[[int], int]) -> None:
+    """Change a byte of each member's heads; the central one has it two later."""
+    for mark, at in ((b"PK\3\4", offset), (b"PK\1\2", offset + 2)):
         place = raw.find(mark)
         while place >= 0:
-            raw[place + at] |= 1
+            raw[place + at] = change(raw[place + at])
             place = raw.find(mark, place + 4)
+
+
+def _encrypted(raw: bytearray) -> None:
+    """Say of each member that it is encrypted."""
+    _in_heads(raw, 6, lambda flags: flags | 1)
 
 
 def _compressed_strangely(raw: bytearray) -> None:
     """Say of each member that it is compressed in a way that nobody knows."""
-    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
-        place = raw.find(mark)
-        while place >= 0:
-            raw[place + at] = 77
-            place = raw.find(mark, place + 4)
+    _in_heads(raw, 8, lambda _: 77)
 
 
 def _deflated(raw: bytearray) -> None:
     """Say of what is stored as it is that it is compressed."""
-    for mark, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
-        place = raw.find(mark)
-        while place >= 0:
-            raw[place + at] = 8
-            place = raw.find(mark, place + 4)
+    _in_heads(raw, 8, lambda _: 8)
 
 
 @pytest.mark.parametrize("hurt", [_encrypted, _compressed_strangely, _deflated])

@@ -112,11 +112,17 @@ class Custody:
             for each in superseding.judge(self._core, None, store):
                 if each.verdict != "counts" or self._core.store.size(each.file):
                     continue
-                with self._core.store.receive(each.file) as arrival:
-                    if source.fill(arrival, each.file):
-                        arrival.place()
-                        found.append(each.file)
+                if self._bring(source, each.file):
+                    found.append(each.file)
         return found
+
+    def _bring(self, source: Source, file: str) -> bool:
+        """Give a file that is not there its place, if the source has a sound copy."""
+        with self._core.store.receive(file) as arrival:
+            if not source.fill(arrival, file):
+                return False
+            arrival.place()
+        return True
 
     def take_adopted(self, source: Source) -> list[str]:
         """
@@ -125,13 +131,8 @@ class Custody:
         Once the catalog was rebuilt without it, only the payload that says so
         remembers it.
         """
-        store, found = self._core.store, []
-        for file in sorted(superseding.adopted_and_lost(self._core)):
-            with store.receive(file) as arrival:
-                if source.fill(arrival, file):
-                    arrival.place()
-                    found.append(file)
-        return found
+        lost = sorted(superseding.adopted_and_lost(self._core))
+        return [file for file in lost if self._bring(source, file)]
 
     def index(self, files: list[str]) -> int:
         """Index what counts of some files, and return of how many it does now."""

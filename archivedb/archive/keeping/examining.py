@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import stat
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -141,8 +141,10 @@ class Examination:
         return self.store.impostors() if self.payloads.is_dir() else []
 
     def waiting(self) -> int:
-        """Return how many payloads wait in the spool."""
-        return sum(1 for _ in SpoolDirectory(self.store).files())
+        """Return how many payloads wait in the spool; see `impostors` for links."""
+        with suppress(StoreError):
+            return sum(1 for _ in SpoolDirectory(self.store).files())
+        return 0
 
     def left_behind(self) -> tuple[int, int]:
         """Return how many files dead writers left, and the bytes of those."""
