@@ -29,6 +29,11 @@ class Address:
     payloads: Path
     plain: Path | None
 
+    @property
+    def backup_marker(self) -> Path:
+        """The file that says that the archive is the backup of another, and whose."""
+        return self.catalog.with_name("backup.json")
+
     def __str__(self) -> str:
         """Return the catalog's file, as people would type it."""
         return str(self.catalog)

@@ -18,6 +18,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archivedb.archive.address import CATALOG_NAME
 from archivedb.archive.gate import Gate
 from archivedb.archive.writing import indexing, measuring, recovering
 from archivedb.catalog import index, payloads, reading, schema
@@ -34,7 +35,7 @@ from archivedb.errors import (
 from archivedb.records import Migration
 from archivedb.store import mounts
 from archivedb.store.directory import INCOMING, PayloadStore
-from archivedb.store.files import make_directory, typed
+from archivedb.store.files import make_directory, sync_directory, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +96,7 @@ class Core:
         self._opening = threading.RLock()
         self.local = threading.local()
         self._finalizer: weakref.finalize[..., Core] | None = None
+        self._is_backup = False
         _open.add(self)
         if not self.spools:
             self.open()
@@ -209,8 +211,11 @@ class Core:
     def _attach(self, database: Database) -> None:
         with database.reading() as connection:
             found = reading.archive_uuid(connection)
+        marker = self.address.backup_marker
         try:
             self._require_own_store(database, found)
+            with typed("look at", marker):
+                self._is_backup = marker.exists()
         except BaseException:
             database.close()
             raise
@@ -352,6 +357,20 @@ class Core:
         except BaseException:
             self.paths.forget()
             raise
+
+    def end_backup(self) -> None:
+        """
+        Say of a backup that is about to be changed that it is none any more.
+
+        It goes its own way from now on, and no backup must take it back.
+        """
+        marker = self.address.backup_marker
+        if self._is_backup and self.address.catalog.name == CATALOG_NAME:
+            with typed("remove", marker):
+                marker.unlink(missing_ok=True)
+            if self.durable:
+                sync_directory(marker.parent)
+        self._is_backup = False
 
     def trusts(self, content: Content) -> bool:
         """Return whether reading some content may run code."""

@@ -94,9 +94,14 @@ def _told_of(core: Core, payloads: Sequence[str]) -> set[str]:
             if file is not None:
                 with core.store.open(file) as source:
                     envelope = read_envelope(source)
-                if envelope.archive == core.uuid:
+                if envelope.archive == core.uuid and not _is_guest(core, uuid):
                     found.update(entry.record for entry in envelope.entries)
     return found
+
+
+def _is_guest(core: Core, uuid: str) -> bool:
+    with core.reading() as connection:
+        return checks.is_guest(connection, uuid)
 
 
 def _compare(core: Core, records: set[str]) -> Comparison:

@@ -98,6 +98,13 @@ def histories(connection: Connection, records: Sequence[int]) -> dict[int, list[
     return found
 
 
+def history(connection: Connection, uuid: str) -> list[Past]:
+    """Return the changes of a record, oldest first; none if it is unknown."""
+    statement = select(_record.id).where(_record.uuid == uuid)
+    found = connection.execute(statement).scalar()
+    return [] if found is None else histories(connection, [found])[found]
+
+
 def _contents(
     connection: Connection, records: Sequence[int]
 ) -> dict[tuple[int, int], str]:
@@ -201,11 +208,7 @@ def origins_of(
     connection: Connection, uuid: str, versions: Sequence[int] | None = None
 ) -> tuple[str, ...]:
     """Return the origins of a record's contents, or of those of some versions."""
-    statement = select(_record.id).where(_record.uuid == uuid)
-    found = connection.execute(statement).scalar()
-    if found is None:
-        return ()
-    past = histories(connection, [found])[found]
+    past = history(connection, uuid)
     wanted = None if versions is None else set(versions)
     return tuple(
         each.origin

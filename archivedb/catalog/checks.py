@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import StaticPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from archivedb.catalog import schema
+from archivedb.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -372,6 +374,18 @@ def records_of(connection: Connection, payloads: Sequence[str]) -> set[str]:
     return found
 
 
+def is_guest(connection: Connection, uuid: str) -> bool:
+    """Return whether a payload is here as others need it, and tells nothing itself."""
+    its = "payload_id = (SELECT id FROM payload WHERE uuid = :uuid)"
+    found = connection.exec_driver_sql(
+        f"SELECT NOT EXISTS (SELECT 1 FROM change WHERE {its}) AND "  # noqa: S608
+        f"(EXISTS (SELECT 1 FROM version WHERE {its}) OR "
+        f"EXISTS (SELECT 1 FROM array WHERE {its}))",
+        {"uuid": uuid},
+    )
+    return bool(found.scalar())
+
+
 def records_of_nothing(connection: Connection) -> set[str]:
     """Return the uuids of records of which no payload tells that is known."""
     rows = connection.exec_driver_sql(
@@ -410,5 +424,11 @@ def scratch(archive: str) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             schema.create(connection, archive, 0)
             yield connection
+    except DBAPIError as error:
+        msg = (
+            f"cannot write what to compare the catalog with: {schema.cause(error)}; "
+            "make room for temporary files, or let TMPDIR name another place"
+        )
+        raise StoreError(msg) from error
     finally:
         engine.dispose()

@@ -168,8 +168,7 @@ class Database:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            original = error.orig if isinstance(error, DBAPIError) else error
-            raise schema.unusable(str(self.path), original) from error
+            raise schema.unusable(str(self.path), error) from error
         except UnicodeDecodeError as error:
             # SQLite tells of damage in words from the file, which may be no text.
             raise schema.unusable(str(self.path), error) from error

@@ -79,6 +79,12 @@ def positions(connection: Connection, uuid: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+def newest_change(connection: Connection) -> int:
+    """Return the id of the change that was committed last; 0 if there is none."""
+    found = connection.exec_driver_sql("SELECT max(id) FROM change").scalar()
+    return int(found or 0)
+
+
 def is_deleted_after(connection: Connection, uuid: str, position: int) -> bool:
     """Return whether a record was deleted at a position, or after it."""
     statement = select(record.id).where(

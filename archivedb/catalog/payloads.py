@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, union
+from sqlalchemy import bindparam, func, or_, select, union
 
 from archivedb.catalog import tables
+from archivedb.catalog.prepared import Prepared
 from archivedb.catalog.writing import payloads_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,18 @@ def newest_payload(connection: Connection) -> str | None:
     """Return the uuid of the payload that was made last."""
     found: str | None = connection.execute(select(func.max(payload.uuid))).scalar()
     return found
+
+
+_SLOTS_TOLD = Prepared(
+    select(tables.change.c.slot)
+    .join(tables.payload, payload.id == tables.change.c.payload_id)
+    .where(payload.uuid == bindparam("uuid"))
+)
+
+
+def slots_told(connection: Connection, uuid: str) -> list[int]:
+    """Return the slots of the changes that are made by what a payload says."""
+    return [row[0] for row in _SLOTS_TOLD.run(connection, {"uuid": uuid}).fetchall()]
 
 
 def named_payloads(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -259,8 +259,19 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def unusable(address: str, error: object) -> CatalogError:
+def cause(error: BaseException) -> BaseException:
+    """Return what SQLite said first: where the disk is full, more fails after it."""
+    first = error
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, (DBAPIError, sqlite3.Error)):
+            first = error
+    return first.orig or first if isinstance(first, DBAPIError) else first
+
+
+def unusable(address: str, error: BaseException) -> CatalogError:
     """Return the error for a catalog that SQLite cannot use."""
+    error = cause(error)
     # The low byte is the error, the rest says more of it.
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -295,7 +306,7 @@ def _recognise(connection: Connection) -> str:
         # An unknown revision may also be that of another program's database.
         ours = found in KNOWN or inspect(connection).has_table(tables.archive.name)
     except DBAPIError as error:
-        raise unusable(address, error.orig) from error
+        raise unusable(address, error) from error
     if found is None or not ours:
         raise CatalogError(f"{address} is not an archivedb catalog")
     if found not in KNOWN:

@@ -250,6 +250,9 @@ class Entry:
         provenance: The gathered facts, encoded inline.
         content: Where the data lies, or None.
         adopted: For an adopt, the file in the store that holds the content.
+        own: Those of the payloads it adopts that hold changes of this very
+            archive, too.  Others do not count by themselves, even if they say
+            that they are of this archive: a copy of it has written them.
         frees: For a delete or a prune, the files that it makes superfluous,
             unless other records need them.
         path: For an append, where the array stands that the content extends.
@@ -271,6 +274,7 @@ class Entry:
     provenance: Any = field(default_factory=dict)
     content: Content | None = None
     adopted: str | None = None
+    own: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()
     path: str | None = None
     drops: tuple[int, ...] = ()
@@ -292,6 +296,7 @@ class Entry:
             "tags": list(self.tags),
             "provenance": self.provenance,
             "adopted": self.adopted,
+            "own": list(self.own),
             "frees": list(self.frees),
             "path": self.path,
             "drops": list(self.drops),
@@ -320,6 +325,7 @@ class Entry:
             provenance=_object(tree.get("provenance", {})),
             content=None if content is None else Content.of(content),
             adopted=None if adopted is None else _text(adopted),
+            own=tuple(map(_text, tree.get("own", ()))),
             frees=tuple(map(_text, tree.get("frees", ()))),
             path=None if path is None else _text(path),
             drops=tuple(map(_count, tree.get("drops", ()))),

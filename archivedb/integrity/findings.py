@@ -32,6 +32,7 @@ _UNKNOWN = {
     "unsupported": ("unindexed", None),
     "superseded": ("orphaned", None),
     "foreign": ("orphaned", "`archivedb ingest` takes it in, with its history"),
+    "parted": ("orphaned", "`archivedb ingest` takes in what it holds, as new"),
     "unreadable": ("orphaned", f"no record is known to need it; {_RESTORE}"),
     "stranger": ("orphaned", "move it away: archivedb neither reads nor removes it"),
 }

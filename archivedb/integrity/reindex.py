@@ -47,7 +47,7 @@ def _finding(file: str, error: ArchiveError) -> Finding:
     if isinstance(error, NameConflictError):
         # Sound, but two cannot have one name: see which is wanted.
         kind = "unindexed"
-        advice = "delete what has its name, then run `archivedb reindex` again"
+        advice = "`archivedb ingest` takes in what it holds, as new versions"
     elif isinstance(error, ModeError):
         kind = "unindexed"
         advice = "then run `archivedb reindex` again: nothing is lost"

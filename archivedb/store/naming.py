@@ -33,6 +33,12 @@ class FileName:
         return f"{self.uuid[-2:]}/{self}"
 
 
+def uuid_of(file: str) -> str:
+    """Return the uuid in a payload's name, or the name itself if it has none."""
+    parsed = parse(file.rpartition("/")[2])
+    return file if parsed is None else parsed.uuid
+
+
 def parse(name: str) -> FileName | None:
     """Return the parts of a file's name, or None if it is no payload's."""
     match = _PATTERN.fullmatch(name)

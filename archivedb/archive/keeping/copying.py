@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from archivedb.archive.core import Core
 
-MARKER = "backup.json"
-"""The file that says that a directory is a backup, and whose."""
 LOCK = "backup"
 RETIRED = "deleted in the archive since the last backup"
 KEPT_RETIRED = timedelta(days=14)
@@ -84,7 +82,8 @@ class Copying:
         there = self.address.catalog.exists() or self.address.payloads.exists()
         if said is None and there:
             msg = (
-                f"{self.root} holds an archive that is no backup of this one; back up "
+                f"{self.root} holds an archive that is no backup of this one, or one "
+                "that was written to since: pull what it has, if need be, and back up "
                 "into another directory"
             )
             raise ArchiveExistsError(msg)
@@ -96,9 +95,19 @@ class Copying:
             )
             raise ArchiveExistsError(msg)
 
+    def _require_same(self) -> None:
+        """Raise if what is backed up there has gone another way since."""
+        judged = superseding.judge(self._core, None, self.store)
+        if any(each.verdict == "parted" for each in judged):
+            msg = (
+                f"{self.root} has the backup of a copy of this archive, and both were "
+                "written to; pull what it has, and back up into another directory"
+            )
+            raise ArchiveExistsError(msg)
+
     def _marker(self) -> str | None:
         try:
-            said = json.loads((self.root / MARKER).read_text())
+            said = json.loads(self.address.backup_marker.read_text())
             return str(said["archive"])
         except FileNotFoundError:
             return None
@@ -126,6 +135,7 @@ class Copying:
                 raise StoreError(msg)
             # Nobody else writes here but a backup that was killed.
             self.store.sweep(self.store.clock())
+            self._require_same()
             try:
                 yield
             finally:
@@ -133,8 +143,8 @@ class Copying:
                     self._snapshot.unlink(missing_ok=True)
 
     def _mark(self) -> None:
-        path = self.root / MARKER
-        unfinished = path.with_name(f".{MARKER}.unfinished")
+        path = self.address.backup_marker
+        unfinished = path.with_name(f".{path.name}.unfinished")
         said = {"archive": self._core.uuid, "of": str(self._core.address), "format": 1}
         unfinished.write_text(json.dumps(said, indent=2) + "\n")
         _sync_file(unfinished)

@@ -10,6 +10,7 @@ from archivedb.archive.keeping import superseding
 from archivedb.archive.keeping.copying import Copying
 from archivedb.archive.writing import recovering
 from archivedb.archive.writing.current import refuse_in_batch
+from archivedb.archive.writing.indexing import read_envelope
 from archivedb.catalog import payloads
 from archivedb.errors import CatalogError
 from archivedb.store import naming, quarantine
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from archivedb.archive.keeping.sources import Source
     from archivedb.archive.keeping.superseding import Judgement
     from archivedb.records import Finding
+    from archivedb.store.directory import PayloadStore
 
 YOUNGEST = 60.0
 """Seconds that a writer may take from making a file to locking it, at the most."""
@@ -100,6 +102,9 @@ class Custody:
         """
         Put back payloads that the archive lost without anybody deleting them.
 
+        What a copy has removed since, or written where something else is here,
+        is not ours: a pull brings the latter.
+
         Returns:
             Those of the source's, where that is a copy of this archive, that
             the catalog does not know and that count.
@@ -111,6 +116,8 @@ class Custody:
                 continue
             for each in superseding.judge(self._core, None, store):
                 if each.verdict != "counts" or self._core.store.size(each.file):
+                    continue
+                if _removes(store, each.file):
                     continue
                 if self._bring(source, each.file):
                     found.append(each.file)
@@ -177,6 +184,13 @@ class Custody:
     def copying(self, directory: str | os.PathLike[str]) -> Copying:
         """Return what copies the archive into a directory."""
         return Copying(self._core, directory)
+
+
+def _removes(store: PayloadStore, file: str) -> bool:
+    """Return whether a payload would remove something from where it is indexed."""
+    with store.open(file) as source:
+        entries = read_envelope(source).entries
+    return any(entry.kind in {"delete", "prune"} for entry in entries)
 
 
 def _reason(finding: Finding) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 Which payloads nothing can ever need again.
 
 A catalog that does not know a payload is no reason to remove it.  What is: its
-record was deleted, its version was pruned, another change has its place in the
-history, or its batch was cut short.  A row of the catalog that says so is no
-proof, since SQLite has no checksums: the payload that it names must say so.
+record was deleted, its version was pruned, or its batch was cut short.  A row of
+the catalog that says so is no proof, since SQLite has no checksums: the payload
+that it names must say so.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archivedb.archive.writing.indexing import UNREADABLE, read_envelope
+from archivedb.archive.writing.parting import Parting
 from archivedb.archive.writing.recovering import unknown
 from archivedb.catalog import history, payloads
 from archivedb.errors import ArchiveError, ModeError
@@ -38,7 +39,8 @@ class Judgement:
         file: The payload.
         size: Its bytes.
         verdict: ``"superseded"``; ``"counts"``; ``"foreign"``, of another
-            archive; ``"unreadable"``; ``"unsupported"``, of a mode that is not
+            archive; ``"parted"``, of a copy of this one that was written to;
+            ``"unreadable"``; ``"unsupported"``, of a mode that is not
             installed; ``"incomplete"``, of a batch of which a part was lost;
             or ``"doubtful"``, as others need it, or the catalog contradicts
             the payloads.
@@ -96,7 +98,22 @@ def judge(
             continue
         verdict, why, group = _verdict(core, store, envelope, file)
         judged.append(Judgement(file, size, verdict, why, group))
+    parted = _parted(core, read)
+    why = "a copy of this archive that was written to has gone its own way with it"
+    judged = [
+        replace(each, verdict="parted", why=why)
+        if each.verdict == "counts" and each.file in parted
+        else each
+        for each in judged
+    ]
     return _keep_needed(judged, read)
+
+
+def _parted(core: Core, read: dict[str, Envelope]) -> set[str]:
+    """Return which payloads contradict what is committed here, oldest first."""
+    with core.reading() as connection:
+        parting = Parting(connection, core.store)
+        return {file for file, envelope in read.items() if parting.has(envelope)}
 
 
 def _verdict(
@@ -165,10 +182,8 @@ class _Evidence:
             said = True
             if any(e.kind == "delete" for e in self._others(record, place, "delete")):
                 return "its record was deleted"
-        for other in self._others(record, place):
-            if other.position == place:
-                return "another change has its place"
-        said = said or bool(history.change_files(self._connection, record, place))
+        if not any(o.position == place for o in self._others(record, place)):
+            said = said or bool(history.change_files(self._connection, record, place))
         if version is not None and any(
             version in other.drops for other in self._others(record, place, "prune")
         ):
@@ -222,7 +237,7 @@ def _keep_needed(judged: list[Judgement], read: dict[str, Envelope]) -> list[Jud
     verdicts = {each.file: each.verdict for each in judged}
     while True:
         needed = {
-            naming_of(name)
+            naming.uuid_of(name)
             for file, envelope in read.items()
             if verdicts[file] != "superseded"
             for entry in envelope.entries
@@ -236,7 +251,7 @@ def _keep_needed(judged: list[Judgement], read: dict[str, Envelope]) -> list[Jud
             for each in judged
             if verdicts[each.file] == "superseded"
             and (
-                naming_of(each.file) in needed
+                naming.uuid_of(each.file) in needed
                 or any(
                     verdicts.get(o, "superseded") != "superseded" for o in each.group
                 )
@@ -252,9 +267,3 @@ def _keep_needed(judged: list[Judgement], read: dict[str, Envelope]) -> list[Jud
         else Judgement(each.file, each.size, "doubtful", why, each.group)
         for each in judged
     ]
-
-
-def naming_of(file: str) -> str:
-    """Return the uuid in a payload's name, or the name itself if it has none."""
-    parsed = naming.parse(file.rpartition("/")[2])
-    return file if parsed is None else parsed.uuid

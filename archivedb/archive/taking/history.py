@@ -100,6 +100,7 @@ class History:
             entry,
             kind="adopt" if entry.content is not None and not appends else entry.kind,
             adopted=adopted,
+            own=(),
             path=entry.path if appends else None,
             drops=(),
             frees=(),

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from archivedb.archive.address import user_path
 from archivedb.archive.taking.adopting import Adopter, Tally, sweep
-from archivedb.archive.taking.history import History
+from archivedb.archive.taking.history import Envelopes, History
 from archivedb.archive.taking.outcome import Left
 from archivedb.archive.writing import recovering
 from archivedb.archive.writing.current import refuse_in_batch
 from archivedb.archive.writing.indexing import UNREADABLE, read_envelope
-from archivedb.catalog import reading
+from archivedb.catalog import adopted, reading
 from archivedb.catalog.adopted import Past, origin_of
 from archivedb.errors import RecordError, StoreError
 from archivedb.formats.envelope import MAKES_VERSION
@@ -52,6 +52,7 @@ class _Sorted:
     own: Found = field(default_factory=dict)
     spooled: dict[str, Envelope] = field(default_factory=dict)
     foreign: dict[str, Envelope] = field(default_factory=dict)
+    parted: dict[str, Envelope] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
 
@@ -161,12 +162,16 @@ def _take(
         if progress is not None:
             progress(done, max(done, len(found)))
 
-    for envelopes, is_spool in ((sorted_.spooled, True), (sorted_.foreign, False)):
+    for envelopes in (sorted_.spooled, sorted_.foreign, sorted_.parted):
+        is_spool = envelopes is sorted_.spooled
         adopter = Adopter(
             core, found.get, leave=False, skip_equal=is_spool, progress=count
         )
         adopter.tally = tally
-        adopter.adopt(_histories(envelopes))
+        histories = _histories(envelopes)
+        if envelopes is sorted_.parted:
+            histories = (_whole(core, each) for each in histories)
+        adopter.adopt(histories)
         _remove_taken(core, {f: found[f] for f in envelopes}, tally, is_spool=is_spool)
     for file, why in sorted_.left.items():
         if found[file].exists():  # another process may have taken it in
@@ -221,8 +226,9 @@ def _index(core: Core, found: _Sorted, tally: Tally) -> None:
         tally.versions += _counted(core) - before
     for file, path in found.own.items():
         if file in lacking:
-            why = "what it holds was deleted or superseded here, or comes before it"
-            found.left.setdefault(file, why)
+            # A copy of this archive has written it, to which it has a place.
+            with suppress(*UNREADABLE), PayloadFile(path, file) as source:
+                found.parted[file] = read_envelope(source)
         elif path != core.store.resolve(file):
             path.unlink(missing_ok=True)
 
@@ -254,6 +260,25 @@ def _histories(envelopes: dict[str, Envelope]) -> Iterator[History]:
         yield History(record, entries[-1].name, past, _entry_of(by_place))
 
 
+def _whole(core: Core, history: History) -> History:
+    """Put before changes that a copy of this archive has made what both have."""
+    made = {each.version for each in history.past if each.kind in MAKES_VERSION}
+    with core.reading() as connection:
+        before = [
+            each
+            for each in adopted.history(connection, history.uuid)
+            if each.version not in made
+        ]
+    ours, theirs = {id(each) for each in before}, history.entry
+    envelopes = Envelopes(core.store)
+    return History(
+        history.uuid,
+        history.name,
+        [*before, *history.past],
+        lambda past: (envelopes.entry if id(past) in ours else theirs)(past),
+    )
+
+
 def _entry_of(by_place: dict[tuple[str, int], Entry]) -> Callable[[Past], Entry]:
     return lambda past: by_place[past.file, past.slot]
 
@@ -263,7 +288,7 @@ def _past(envelope: Envelope, file: str, slot: int, entry: Entry) -> Past:
     if entry.content is not None:
         uuid = envelope.payload
         if entry.adopted is not None:
-            uuid = entry.adopted.rpartition("/")[2][:36]
+            uuid = naming.uuid_of(entry.adopted)
         offset = entry.content.skeleton.offset
         origin = origin_of(uuid, offset) if entry.kind in MAKES_VERSION else uuid
     return Past(entry.kind, entry.time, entry.version, file, slot, origin)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from archivedb.archive.taking.outcome import Left
 from archivedb.archive.writing.indexing import UNREADABLE
-from archivedb.catalog import adopted, hierarchy, reading
+from archivedb.catalog import adopted, hierarchy, payloads, reading
 from archivedb.catalog import history as histories
 from archivedb.errors import DecodeError, InvalidNameError
 from archivedb.formats.envelope import MAKES_VERSION, require_sound
+from archivedb.store import naming
 from archivedb.values import json
 from archivedb.values.paths import check_name, prefixes
 
@@ -288,6 +289,7 @@ class Planner:
             position=target.positions + 1,
             version=version,
         )
+        new = replace(new, own=self._own(new))
         try:
             require_sound(new)
         except ValueError as error:
@@ -300,6 +302,13 @@ class Planner:
             self._known.setdefault(past.origin, []).append((target.uuid, version))
         target.positions, target.newest, target.said = new.position, version, _said(new)
         self.plan.steps.append(Step(new, history, index))
+
+    def _own(self, entry: Entry) -> tuple[str, ...]:
+        """Return which of the payloads that a change adopts tell changes of ours."""
+        if entry.adopted is None or entry.content is None:
+            return ()
+        uuids = (naming.uuid_of(file) for file in (entry.adopted, *entry.content.files))
+        return tuple(u for u in uuids if payloads.slots_told(self._connection, u))
 
 
 def _said(entry: Entry) -> tuple[str, tuple[str, ...], bytes] | None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from archivedb.archive.writing.parting import Parting
     from archivedb.catalog.index import PathIds
     from archivedb.errors import ArchiveError
     from archivedb.formats.base import Source
@@ -152,18 +153,23 @@ class Indexer:
         void: Changes, as (payload uuid, slot), that a later one supersedes.
         find: Returns the file of a payload, by its uuid.
         only: The uuids of the records whose changes are applied; all if left out.
+        parting: Tells what contradicts that which was committed before; if left
+            out, nothing was, and the catalog is filled from nothing.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what is indexed, where, and how much
         self,
         core: Target,
         connection: Connection,
         void: frozenset[tuple[str, int]],
         find: Find,
         only: Container[str] | None = None,
+        parting: Parting | None = None,
     ) -> None:
         self._only = only
+        self._parting = parting
+        self._guests: set[str] = set()
         self._core = core
         self._connection = connection
         self._void = void
@@ -181,7 +187,8 @@ class Indexer:
         Apply what a payload file holds.
 
         Returns:
-            False if it is not of this archive, or its batch does not count.
+            False if it is not of this archive, or a copy of this archive has
+            written it, or its batch does not count.
 
         Raises:
             ArchiveError: The file is damaged.
@@ -195,6 +202,8 @@ class Indexer:
             if others is None:
                 return False
             self.others.update(others)
+            if envelope.payload in self._guests or self._has_parted(envelope):
+                return False
             for slot, entry in enumerate(envelope.entries):
                 if self._only is not None and entry.record not in self._only:
                     continue
@@ -218,6 +227,9 @@ class Indexer:
             # Their rows were taken back.
             self._core.paths.forget()
             raise
+
+    def _has_parted(self, envelope: Envelope) -> bool:
+        return self._parting is not None and self._parting.has(envelope)
 
     def _comes_too_early(self, entry: Entry) -> bool:
         if entry.kind == "delete":  # supersedes whatever comes before it
@@ -245,6 +257,8 @@ class Indexer:
             try:
                 with self._open(file) as (source, envelope):
                     entry = envelope.entries[slot]
+                    if self._parting is not None and self._parting.follows(entry):
+                        continue
                     version = entry.record, entry.version
                     lacks = self._lacks(entry)
                     if version in self._pruned and (lacks or entry.kind in OF_NEWEST):
@@ -281,6 +295,7 @@ class Indexer:
 
     def _apply(self, source: PayloadFile, envelope: Envelope, slot: int) -> None:
         entry, own = envelope.entries[slot], None
+        self._pass_over_guests(envelope, entry)
         if history.positions(self._connection, entry.record) == entry.position:
             self._make_room(envelope, entry)
         if entry.content is not None and entry.adopted is None:
@@ -300,10 +315,25 @@ class Indexer:
         ):
             writing.drop_unneeded(self._connection, payload, entry.record)
 
+    def _pass_over_guests(self, envelope: Envelope, entry: Entry) -> None:
+        """See to it that what was adopted does not count by itself, too."""
+        if entry.adopted is None or entry.content is None:
+            return
+        for file in (entry.adopted, *entry.content.files):
+            uuid = naming.uuid_of(file)
+            if uuid in entry.own:
+                continue
+            if uuid > envelope.payload:  # it comes later, as the other's clock is fast
+                self._guests.add(uuid)
+            slots = payloads.slots_told(self._connection, uuid)
+            self.voided.update((uuid, slot) for slot in slots)
+
     def _make_room(self, envelope: Envelope, entry: Entry) -> None:
         claim = writing.claim_at(self._connection, entry.record, entry.position)
         if claim is None or claim[2] >= envelope.payload:
             return
+        if self._parting is not None and claim[0] <= self._parting.settled:
+            return  # what was committed stays
         change_id, kind, payload, slot = claim
         if kind in UNDONE_BY_REBUILDING or entry.kind not in MAKES_VERSION:
             # What it removed, changed or extended must be read again.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archivedb.archive.writing.indexing import UNREADABLE, Indexer, read_envelope
+from archivedb.archive.writing.parting import Parting
 from archivedb.catalog import index, payloads, reading, writing
 from archivedb.errors import NameConflictError
 from archivedb.formats import uuids
@@ -125,7 +126,13 @@ def index_files(core: Core, files: Iterable[str], *, whole: bool = False) -> Non
     if not new:
         return
     with suppress(_NoRoomError), core.writing() as connection:
-        indexer = Indexer(core, connection, frozenset(), core.store.find)
+        indexer = Indexer(
+            core,
+            connection,
+            frozenset(),
+            core.store.find,
+            parting=Parting(connection, core.store),
+        )
         for file in new:
             # Damage is for verify to report, not a reason not to open.
             with suppress(*UNREADABLE):
@@ -178,13 +185,13 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
         progress: Called with the payloads done, and how many there are.
 
     """
-    void: frozenset[tuple[str, int]] = frozenset()
     with core.writing() as connection:
         # Under the lock: what is committed before it is in these files, and
         # what is published since is told to the catalog by its own writer.
         files = sorted(core.store.files(), key=lambda file: file.rpartition("/")[2])
         by_uuid = {file.rpartition("/")[2][:36]: file for file in files}
         known = list(_known_alone(connection, by_uuid))
+        void = frozenset(_parted(core, connection, files))
         while True:
             writing.clear(connection)
             core.paths = index.PathIds()
@@ -194,6 +201,21 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
                 done.lost = [each for each in known if _is_gone(connection, each)]
                 return done
             void |= indexer.voided
+
+
+def _parted(
+    core: Core, connection: Connection, files: list[str]
+) -> Iterator[tuple[str, int]]:
+    """Yield the changes in files that contradict what was committed."""
+    parting = Parting(connection, core.store)
+    if not parting.settled:
+        return
+    for file in unknown(connection, files):
+        with suppress(*UNREADABLE), core.store.open(file) as source:
+            envelope = read_envelope(source)
+            if envelope.archive == core.uuid and parting.has(envelope):
+                for slot in range(len(envelope.entries)):
+                    yield envelope.payload, slot
 
 
 def _known_alone(connection: Connection, there: Mapping[str, str]) -> Iterator[Lost]:

@@ -292,6 +292,7 @@ def publish(
 
     """
     try:
+        core.end_backup()
         files = [each.pending.publish() for each in written]
     except BaseException:
         discard(written)
