@@ -141,9 +141,10 @@ def _derived(
             target = _Target(core.store, core.uuid)
             indexer = Indexer(target, connection, void, core.store.find, records)
             unreadable = _fill(indexer, files)
-            if indexer.voided <= void:
+            more = indexer.void()
+            if more is None:
                 return _portraits(connection, records), unreadable
-            void |= indexer.voided
+            void = more
             writing.clear(connection)
 
 

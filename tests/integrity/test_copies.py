@@ -6,6 +6,7 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from archivedb import Archive
@@ -21,7 +22,7 @@ def home(tmp_path: Path) -> Iterator[Archive]:
     """Return an archive with a record of one version."""
     with Archive(tmp_path / "home.db") as archive:
         archive.save({"x": 0}, "run")
-        archive.save({"x": 0}, "kept")
+        archive.save({"x": 0, "rows": np.zeros((1, 2), int)}, "kept")
         yield archive
 
 
@@ -98,6 +99,18 @@ def test_pulled_by_way_of_a_third(
         home.pull(third)
         assert sorted(map(str, _values(home))) == sorted(map(str, _values(third)))
     assert _values(home)[:3] == [0, "home", "home again"]
+    _require_stable(home)
+
+
+def test_appended_on_one_side(home: Archive, laptop: Archive) -> None:
+    """Rows that the other appended come with the version that they belong to."""
+    for archive, value in ((home, 1), (laptop, 2)):
+        group = archive.open("kept")
+        group.append("rows", np.array([[value, value]]))
+        group.append("rows", np.array([[value, 0]]))
+    home.pull(laptop)
+    kept = [home.load("kept", version=number)["rows"].tolist() for number in (1, 2)]
+    assert kept == [[[0, 0], [1, 1], [1, 0]], [[0, 0], [2, 2], [2, 0]]]
     _require_stable(home)
 
 

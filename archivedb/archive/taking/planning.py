@@ -7,6 +7,7 @@ it again under the locks of all names knows whether anything has changed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,7 @@ class Planner:
         self._skip_equal = skip_equal
         self._known: dict[str, list[tuple[str, int]]] = {}
         self._mapped: dict[tuple[str, int], int] = {}
+        self._appends: dict[str, dict[int, list[str | None]]] = {}
         self.plan = Plan()
 
     def make(self, parts: Iterable[Part]) -> Plan:
@@ -253,16 +255,30 @@ class Planner:
         base = self._mapped.get((history.uuid, number))
         if base is None:
             return  # what it appends to was pruned here
-        if base == target.newest:
+        before = [
+            past.origin
+            for past in history.past[:index]
+            if past.kind == "append" and past.version == number
+        ]
+        if base == target.newest and before == self._appended(target, base):
             self._emit(history, index, target, history.adoption(index), base)
             return
-        # Something else has become the newest here: the version comes once more,
-        # with all that it has by now.
+        # Something else has become the newest here, or other rows were appended:
+        # the version comes once more, with all that it has by now.
         for each in range(index + 1):
             if history.past[each].version == number:
                 entry = history.adoption(each)
                 new = target.newest + (entry.kind == "adopt")
                 self._emit(history, each, target, entry, new)
+
+    def _appended(self, target: Target, version: int) -> list[str | None]:
+        """Return the origins of what was appended to a version here, so far."""
+        if target.uuid not in self._appends:
+            self._appends[target.uuid] = defaultdict(list)
+            for past in adopted.history(self._connection, target.uuid):
+                if past.kind == "append" and past.version is not None:
+                    self._appends[target.uuid][past.version].append(past.origin)
+        return self._appends[target.uuid][version]
 
     def _said(self, history: History, index: int, target: Target) -> None:
         past = history.past[index]
@@ -296,6 +312,8 @@ class Planner:
             msg = f"{history.past[index].file} says what cannot be: {error}"
             raise DecodeError(msg) from error
         past = history.past[index]
+        if past.kind == "append":
+            self._appended(target, version).append(past.origin)
         if past.version is not None:
             self._mapped[history.uuid, past.version] = version
         if past.origin is not None:

@@ -56,6 +56,9 @@ UNDONE_BY_REBUILDING = frozenset(
 )
 """Changes that leave behind less, or more, than a version to be taken back."""
 
+WHOLE = -1
+"""In place of a slot: all that a payload tells."""
+
 Find = Callable[[str], str | None]
 """Returns the file of a payload, by its uuid, or None if there is none."""
 
@@ -150,7 +153,8 @@ class Indexer:
     Args:
         core: The open archive.
         connection: An open write transaction.
-        void: Changes, as (payload uuid, slot), that a later one supersedes.
+        void: Changes, as (payload uuid, slot), that a later one supersedes, or
+            that others have made and this archive adopted; see `WHOLE`.
         find: Returns the file of a payload, by its uuid.
         only: The uuids of the records whose changes are applied; all if left out.
         parting: Tells what contradicts that which was committed before; if left
@@ -179,7 +183,9 @@ class Indexer:
         self._pruned: set[tuple[str, int]] = set()
         self._bare: set[str] = set()
         self._read: tuple[str, Envelope] | None = None
-        self.voided: set[tuple[str, int]] = set()
+        self._voided: set[tuple[str, int]] = set()
+        self._passed_over: set[tuple[str, int]] = set()
+        self._preferred: set[str] = set()
         self.others: set[str] = set()
 
     def add(self, file: str) -> bool:
@@ -202,7 +208,7 @@ class Indexer:
             if others is None:
                 return False
             self.others.update(others)
-            if envelope.payload in self._guests or self._has_parted(envelope):
+            if self._is_guest(envelope) or self._has_parted(envelope):
                 return False
             for slot, entry in enumerate(envelope.entries):
                 if self._only is not None and entry.record not in self._only:
@@ -216,6 +222,18 @@ class Indexer:
                     self._apply_sound(source, envelope, slot)
         return True
 
+    def void(self) -> frozenset[tuple[str, int]] | None:
+        """
+        Return the changes to leave out when all is indexed once more.
+
+        Returns:
+            None if that is not needed.
+
+        """
+        # What somebody else's change seemed to supersede may well count.
+        found = self._passed_over - self._void or self._voided - self._void
+        return self._void | found if found else None
+
     @contextmanager
     def _open(self, file: str) -> Iterator[tuple[PayloadFile, Envelope]]:
         try:
@@ -227,6 +245,11 @@ class Indexer:
             # Their rows were taken back.
             self._core.paths.forget()
             raise
+
+    def _is_guest(self, envelope: Envelope) -> bool:
+        return (
+            envelope.payload in self._guests or (envelope.payload, WHOLE) in self._void
+        )
 
     def _has_parted(self, envelope: Envelope) -> bool:
         return self._parting is not None and self._parting.has(envelope)
@@ -325,8 +348,9 @@ class Indexer:
                 continue
             if uuid > envelope.payload:  # it comes later, as the other's clock is fast
                 self._guests.add(uuid)
-            slots = payloads.slots_told(self._connection, uuid)
-            self.voided.update((uuid, slot) for slot in slots)
+            told = payloads.slots_told(self._connection, uuid)
+            if told or uuid in self._preferred:
+                self._passed_over.add((uuid, WHOLE))
 
     def _make_room(self, envelope: Envelope, entry: Entry) -> None:
         claim = writing.claim_at(self._connection, entry.record, entry.position)
@@ -334,10 +358,11 @@ class Indexer:
             return
         if self._parting is not None and claim[0] <= self._parting.settled:
             return  # what was committed stays
+        self._preferred.add(envelope.payload)
         change_id, kind, payload, slot = claim
         if kind in UNDONE_BY_REBUILDING or entry.kind not in MAKES_VERSION:
             # What it removed, changed or extended must be read again.
-            self.voided.add((payload, slot))
+            self._voided.add((payload, slot))
         else:
             writing.retract(self._connection, change_id)
 

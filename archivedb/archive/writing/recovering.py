@@ -10,7 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archivedb.archive.writing.indexing import UNREADABLE, Indexer, read_envelope
+from archivedb.archive.writing.indexing import (
+    UNREADABLE,
+    WHOLE,
+    Indexer,
+    read_envelope,
+)
 from archivedb.archive.writing.parting import Parting
 from archivedb.catalog import index, payloads, reading, writing
 from archivedb.errors import NameConflictError
@@ -197,10 +202,11 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
             core.paths = index.PathIds()
             indexer = Indexer(core, connection, void, by_uuid.get)
             done = _fill(indexer, files, progress)
-            if indexer.voided <= void:
+            more = indexer.void()
+            if more is None:
                 done.lost = [each for each in known if _is_gone(connection, each)]
                 return done
-            void |= indexer.voided
+            void = more
 
 
 def _parted(
@@ -214,8 +220,7 @@ def _parted(
         with suppress(*UNREADABLE), core.store.open(file) as source:
             envelope = read_envelope(source)
             if envelope.archive == core.uuid and parting.has(envelope):
-                for slot in range(len(envelope.entries)):
-                    yield envelope.payload, slot
+                yield envelope.payload, WHOLE
 
 
 def _known_alone(connection: Connection, there: Mapping[str, str]) -> Iterator[Lost]:
