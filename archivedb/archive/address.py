@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archivedb.errors import CatalogError, StoreError
+from archivedb.store.directory import PayloadStore
 
 CATALOG_NAME = "archive.db"
 PAYLOADS_SUFFIX = ".payloads"
@@ -73,6 +74,32 @@ def locate(
         else path.with_name(path.name.removesuffix(path.suffix) + PAYLOADS_SUFFIX)
     )
     return Address(path, store, plain)
+
+
+def require_only_catalog(store: PayloadStore, address: Address) -> None:
+    """
+    Raise if payloads have another catalog: with two, each would miss changes.
+
+    The copy of an archive, made beside it under a name of its own, still names
+    the original's catalog; where that has its payloads, these are the copy's.
+
+    Raises:
+        CatalogError: They have.
+
+    """
+    other, mine = store.catalog(), address.catalog
+    if other is None or other == mine or not other.is_file():
+        return
+    if mine.is_file() and other.samefile(mine):
+        return
+    theirs = PayloadStore(locate(other, None).payloads)
+    if theirs.catalog() == other and not theirs.root.samefile(store.root):
+        return
+    msg = (
+        f"the catalog of {address.payloads} is {other}, not {mine}; open that one, "
+        "or copy the payloads, too, and name the copy with payloads="
+    )
+    raise CatalogError(msg)
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archivedb.archive.address import CATALOG_NAME
+from archivedb.archive.address import CATALOG_NAME, require_only_catalog
 from archivedb.archive.gate import Gate
 from archivedb.archive.writing import indexing, measuring, recovering
 from archivedb.catalog import index, payloads, reading, schema
@@ -229,20 +229,9 @@ class Core:
     def _require_own_store(self, database: Database, uuid: str) -> None:
         address = self.address
         _require_payloads(database, uuid, self.store, address)
-        self._require_only_catalog()
+        require_only_catalog(self.store, self.address)
         if not self.readonly and self.store.catalog() != address.catalog:
             self.store.create(uuid, address.catalog)
-
-    def _require_only_catalog(self) -> None:
-        """Raise if the payloads have another catalog: two would part."""
-        other = self.store.catalog()
-        mine = self.address.catalog
-        if other is None or other == mine or not other.is_file():
-            return
-        if mine.is_file() and other.samefile(mine):
-            return
-        msg = f"the catalog of {self.address.payloads} is {other}, not {mine}"
-        raise CatalogError(msg)
 
     def create(self) -> bool:
         """
@@ -270,7 +259,7 @@ class Core:
         return made
 
     def _create_locked(self) -> bool:
-        self._require_only_catalog()
+        require_only_catalog(self.store, self.address)
         found = indexing.owner(self.store) or str(uuids.uuid4())
         self.store.create(found, self.address.catalog)
         database = Database(self.address.catalog, durable=self.durable)

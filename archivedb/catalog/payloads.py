@@ -25,6 +25,12 @@ def payload_files(connection: Connection) -> list[tuple[int, str, int]]:
     return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
 
 
+def count(connection: Connection) -> int:
+    """Return how many payloads there are."""
+    statement = select(func.count()).select_from(tables.payload)
+    return connection.execute(statement).scalar_one()
+
+
 def payload_uuids(connection: Connection, uuids: list[str]) -> set[str]:
     """Return which of these payloads the catalog knows."""
     return _known(connection, payload.uuid, uuids)

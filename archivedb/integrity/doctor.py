@@ -112,7 +112,13 @@ def _payloads(seen: Examination) -> Iterator[Symptom]:
             advice = "move the payloads there, or name them with payloads="
             yield Symptom(subject, "problem", detail, advice)
         return
-    yield Symptom(subject, "ok", f"{seen.payloads}, archive {owner}")
+    try:
+        seen.require_only_catalog()
+    except ArchiveError as error:
+        advice = "two catalogs of the same payloads would each miss changes"
+        yield Symptom(subject, "problem", str(error), advice)
+    else:
+        yield Symptom(subject, "ok", f"{seen.payloads}, archive {owner}")
     for path in seen.impostors():
         detail = f"{path} is no directory of the archive's own"
         advice = "look where it leads, then move it away"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archivedb.errors import ModeError, NameConflictError
+from archivedb.errors import ModeError, NameConflictError, PayloadMissingError
 from archivedb.records import Finding, Reindexing
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from archivedb.archive import Archive
     from archivedb.errors import ArchiveError
+
+_FROM_A_COPY = "run `archivedb repair --from PATH`, a backup or another archive"
 
 
 def reindex(
@@ -32,15 +34,15 @@ def reindex(
     inspection = archive.inspect()
     done = inspection.rebuild(progress)
     records, versions = inspection.totals()
-    findings = [_finding(file, error) for file, error in done.damaged]
+    gone = {file for file, _, _ in done.lost}
+    findings = [_finding(*each) for each in done.damaged if each[0] not in gone]
     findings += [_lost(*each) for each in done.lost]
     return Reindexing(done.payloads, records, versions, tuple(findings))
 
 
 def _lost(file: str, name: str | None, version: int | None) -> Finding:
     detail = "the old catalog knew it, and no file is there"
-    advice = "run `archivedb repair --from PATH`, a backup or another archive"
-    return Finding("missing", name, version, None, file, detail, advice)
+    return Finding("missing", name, version, None, file, detail, _FROM_A_COPY)
 
 
 def _finding(file: str, error: ArchiveError) -> Finding:
@@ -48,6 +50,9 @@ def _finding(file: str, error: ArchiveError) -> Finding:
         # Sound, but two cannot have one name: see which is wanted.
         kind = "unindexed"
         advice = "`archivedb ingest` takes in what it holds, as new versions"
+    elif isinstance(error, PayloadMissingError):
+        kind = "missing"
+        advice = _FROM_A_COPY
     elif isinstance(error, ModeError):
         kind = "unindexed"
         advice = "then run `archivedb reindex` again: nothing is lost"

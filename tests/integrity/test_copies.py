@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from archivedb import Archive
-from archivedb.errors import ArchiveExistsError
+from archivedb.errors import ArchiveExistsError, CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +175,39 @@ def test_two_copies_do_not_take_turns_in_one_backup(
         laptop.backup(tmp_path / "disk")
     with Archive(tmp_path / "disk", readonly=True) as copy:
         assert _values(copy) == [0, "home", "home again"]
+
+
+def test_a_copy_beside_its_original(home: Archive, tmp_path: Path) -> None:
+    """A catalog that was copied alone is told what to do; with payloads, it works."""
+    home.close()
+    shutil.copy(tmp_path / "home.db", tmp_path / "twin.db")
+    with pytest.raises(CatalogError, match=r"name the copy with payloads="):
+        Archive(tmp_path / "twin.db", payloads=tmp_path / "home.payloads").load("run")
+    (problem,) = (
+        each
+        for each in Archive.doctor_catalog(
+            tmp_path / "twin.db", payloads=tmp_path / "home.payloads"
+        ).symptoms
+        if each.state == "problem"
+    )
+    assert "two catalogs" in problem.advice
+    shutil.copytree(tmp_path / "home.payloads", tmp_path / "twin.payloads")
+    with Archive(tmp_path / "twin.db") as twin:
+        twin.save({"x": "twin"}, "run")
+        assert _values(twin) == [0, "twin"]
+    assert _values(home) == [0]
+    _require_stable(home)
+
+
+def test_an_adopted_payload_that_is_lost(home: Archive, tmp_path: Path) -> None:
+    """A rebuild blames the file that is gone, and counts what there is."""
+    with Archive(tmp_path / "third.db") as third:
+        third.pull(home)
+        (file,) = third.record("run").files
+        (tmp_path / "third.payloads" / file).unlink()
+        done = third.reindex()
+        assert [(each.kind, each.file) for each in done.findings] == [("missing", file)]
+        assert (done.payloads, done.records) == (2, 1)
+        third.repair(home)
+        assert _values(third) == [0]
+        _require_stable(third)

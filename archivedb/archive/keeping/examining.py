@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archivedb.archive.address import locate
+from archivedb.archive.address import locate, require_only_catalog
 from archivedb.archive.writing.recovering import ABANDONED
 from archivedb.catalog import checks, figures, schema
 from archivedb.catalog.database import Database
@@ -119,6 +119,16 @@ class Examination:
     def identity(self) -> str | None:
         """Return the uuid of the archive that owns the payloads."""
         return self.store.identity()
+
+    def require_only_catalog(self) -> None:
+        """
+        Raise if the payloads are those of another catalog, too.
+
+        Raises:
+            CatalogError: They are.
+
+        """
+        require_only_catalog(self.store, self.address)
 
     def clock(self) -> float:
         """Return the time by which the store's files are measured."""

@@ -277,6 +277,7 @@ class Indexer:
         """
         damaged: list[tuple[str, ArchiveError]] = []
         for _, file, slot in sorted(self._waiting):
+            blamed = file
             try:
                 with self._open(file) as (source, envelope):
                     entry = envelope.entries[slot]
@@ -288,9 +289,10 @@ class Indexer:
                         continue  # what it changed may be gone
                     if lacks and self._is_past(entry):
                         continue  # it was deleted, and what it adopted, too
+                    blamed = entry.adopted if lacks and entry.adopted else file
                     self._apply_sound(source, envelope, slot)
             except UNREADABLE as error:
-                damaged.append((file, error))
+                damaged.append((blamed, error))
         self._waiting.clear()
         return damaged + self._settle()
 

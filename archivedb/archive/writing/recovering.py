@@ -170,7 +170,7 @@ class Rebuilt:
     What a rebuild has done so far.
 
     Attributes:
-        payloads: How many were indexed.
+        payloads: How many the catalog knows by now.
         damaged: The files that could not be, and why.
         lost: File, name and version of what only the old catalog knew.
 
@@ -201,7 +201,7 @@ def rebuild(core: Core, progress: Callable[[int, int], None] | None = None) -> R
             writing.clear(connection)
             core.paths = index.PathIds()
             indexer = Indexer(core, connection, void, by_uuid.get)
-            done = _fill(indexer, files, progress)
+            done = _fill(connection, indexer, files, progress)
             more = indexer.void()
             if more is None:
                 done.lost = [each for each in known if _is_gone(connection, each)]
@@ -242,18 +242,19 @@ def _is_gone(connection: Connection, lost: Lost) -> bool:
 
 
 def _fill(
-    indexer: Indexer, files: list[str], progress: Callable[[int, int], None] | None
+    connection: Connection,
+    indexer: Indexer,
+    files: list[str],
+    progress: Callable[[int, int], None] | None,
 ) -> Rebuilt:
     done = Rebuilt()
     for number, file in enumerate(files, 1):
         try:
-            if indexer.add(file):
-                done.payloads += 1
+            indexer.add(file)
         except UNREADABLE as error:
             done.damaged.append((file, error))
         if progress is not None:
             progress(number, len(files))
-    late = indexer.finish()
-    done.payloads -= len(late)
-    done.damaged += late
+    done.damaged += indexer.finish()
+    done.payloads = payloads.count(connection)
     return done
